@@ -1,0 +1,51 @@
+# Everything is made inside this folder; `make clean` removes it again.
+PYTHON ?= python3
+SEEDS ?= seeds
+INDEX ?= .seedqa/index
+EVAL ?= ../shared/eval
+BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
+
+.PHONY: run test index lint bench-retrieval bench-speed bench-lexical bench-confidence clean
+
+run: .venv/run
+	@test -f $(INDEX)/CURRENT || $(BIN)/qa build $(SEEDS) --index $(INDEX)
+	@$(BIN)/qa ask --index $(INDEX)
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+index: .venv/run
+	$(BIN)/qa build $(SEEDS) --index $(INDEX)
+
+lint: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench-retrieval: .venv/test
+	$(BIN)/python -m benchmarks.retrieval $(EVAL)
+
+bench-speed: .venv/test
+	$(BIN)/python -m benchmarks.speed $(EVAL)
+
+bench-lexical: .venv/test
+	$(BIN)/python -m benchmarks.lexical_engines $(EVAL)
+
+bench-confidence: .venv/test
+	$(BIN)/python -m benchmarks.fit_confidence $(EVAL)
+
+# torch comes first and by its exact version, so that no other package's range draws in a larger build.
+.venv/run: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "SeedQA needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/test: .venv/run
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+clean:
+	rm -rf .venv .seedqa benchmarks/out build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

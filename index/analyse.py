@@ -1,0 +1,113 @@
+"""Text in, terms out: the one analyser of documents and questions.
+
+Unicode NFKC and case folding; words stemmed by Snowball in the document's language; scripts without
+spaces as overlapping pairs of characters; accents dropped; words that every question or sentence has are left out.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+import Stemmer
+
+ANALYSER = "snowball-1"
+"""Changes whenever the same text would give other terms."""
+
+_STEMMERS = {
+    "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek",
+    "en": "english", "eo": "esperanto", "es": "spanish", "et": "estonian", "eu": "basque",
+    "fa": "persian", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian",
+    "hy": "armenian", "id": "indonesian", "it": "italian", "lt": "lithuanian", "nb": "norwegian",
+    "ne": "nepali", "nl": "dutch", "nn": "norwegian", "no": "norwegian", "pl": "polish",
+    "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "st": "sesotho",
+    "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
+}  # fmt: skip
+
+# Function words, and the words that make a sentence a question: a passage that answers has them no
+# more often than any other. Measured in docs/ranking.md against longer lists and none.
+_STOP = {
+    "en": "a an and are as at be but by for if in into is it no not of on or such that the their then there these "
+    "they this to was will with what which who whom whose when where why how do does did has have had can",
+    "de": "der die das den dem des ein eine einen einem einer eines und oder aber ist sind war waren wird werden zu "
+    "in im an am auf mit von vom für bei als auch es er sie wir ich nicht was wer wen wem wessen wann wo warum wie "
+    "welche welcher welches hat haben hatte kann",
+    "fr": "le la les l un une des de du d et ou mais est sont était à au aux en dans par pour sur avec ce cet cette "
+    "ces il elle ils elles on ne pas que qui quoi quel quelle quels quelles quand où pourquoi comment a ont avait",
+    "es": "el la los las un una unos unas de del y o pero es son era en por para con a al se su sus no lo le que "
+    "qué quién quiénes cuál cuáles cuándo dónde cómo ha han había",
+    "it": "il lo la i gli le un uno una di del della dei delle e o ma è sono era in nel nella per con su da a al "
+    "si non che chi cosa quale quali quando dove perché come ha hanno aveva",
+    "pt": "o a os as um uma de do da dos das e ou mas é são era em no na nos nas por para com se não que quem qual "
+    "quais quando onde como ao à tem têm tinha",
+    "nl": "de het een en of maar is zijn was in op aan met van voor bij als ook te niet wat wie welke wanneer waar "
+    "waarom hoe heeft hebben had kan",
+}
+
+_TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003134f]+"
+)
+_MARKS = re.compile("[\u0300-\u036f]+")
+_APOSTROPHE = re.compile(r"['’].*$")
+
+
+@cache
+def _stemmer(language: str) -> Stemmer.Stemmer | None:
+    name = _STEMMERS.get(language)
+    return Stemmer.Stemmer(name) if name else None
+
+
+@cache
+def _stop_words(language: str) -> frozenset[str]:
+    return frozenset(_STOP.get(language, "").split())
+
+
+def words(text: str) -> list[str]:
+    """Return the words of ``text``, folded but not stemmed, with pairs for scripts without spaces."""
+    found: list[str] = []
+    for token in _TOKEN.findall(unicodedata.normalize("NFKC", text).casefold()):
+        if not _UNSPACED.search(token):
+            found.append(_APOSTROPHE.sub("", token))
+            continue
+        at = 0
+        for run in _UNSPACED.finditer(token):
+            if run.start() > at:
+                found.append(token[at : run.start()])
+            at = run.end()
+            pairs = run.group()
+            found.extend(pairs[i : i + 2] for i in range(max(1, len(pairs) - 1)))
+        if at < len(token):
+            found.append(token[at:])
+    return found
+
+
+def terms(text: str, language: str) -> list[str]:
+    """Return the terms of a document's text, in order, repeated as often as they occur."""
+    stop = _stop_words(language)
+    kept = [word for word in words(text) if word not in stop]
+    stemmer = _stemmer(language)
+    return [_plain(stem) for stem in (stemmer.stemWords(kept) if stemmer else kept)]
+
+
+def _plain(stem: str) -> str:
+    """Return a term without accents, which many who ask leave out."""
+    return stem if stem.isascii() else _MARKS.sub("", unicodedata.normalize("NFD", stem))
+
+
+def question_terms(question: str, languages: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """Return for each distinct word of a question its possible terms, one for each language of the index.
+
+    A word is left out where it is a stop word in any of these languages, unless nothing would be left.
+    """
+    spoken: Sequence[str] = sorted(set(languages)) or ["en"]
+    every = list(dict.fromkeys(words(question)))
+    kept = [word for word in every if not any(word in _stop_words(code) for code in spoken)] or every
+    variants: dict[tuple[str, ...], None] = {}
+    for word in kept:
+        stems = (stemmer.stemWord(word) if (stemmer := _stemmer(code)) else word for code in spoken)
+        variants[tuple(dict.fromkeys(map(_plain, stems)))] = None
+    return tuple(variants)

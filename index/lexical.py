@@ -1,0 +1,170 @@
+"""BM25 over passages: an inverted index in plain arrays, memory-mapped.
+
+The weight of a term in a passage is stored without its idf, rounded to 1/512, so that the same weights
+can serve as sparse vectors elsewhere and their sums in float32 are exact:
+
+    weight(t, p) = tf · (k1 + 1) / (tf + k1 · (1 − b + b · |p| / average |p|))
+    idf(t)       = ln(1 + (N − df + 0.5) / (df + 0.5))
+
+(Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009; idf as in Lucene.)
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.encode.protocol import FloatArray
+from index.errors import SnapshotDamaged
+
+K1 = 0.9
+B = 0.4
+UNIT = 512
+
+IntArray = NDArray[np.int64]
+
+
+def weights(frequency: IntArray, length: IntArray, average: float) -> FloatArray:
+    """Return the BM25 weight of each posting, without idf: at most K1 + 1, higher is better."""
+    norm = K1 * (1 - B + B * length / max(average, 1e-9))
+    return np.asarray(frequency * (K1 + 1) / (frequency + norm), dtype=np.float32)
+
+
+def idf(passages: int, frequency: int) -> float:
+    """Return the inverse document frequency of a term in ``frequency`` of ``passages`` passages."""
+    return math.log(1 + (passages - frequency + 0.5) / (frequency + 0.5))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postings:
+    """Term frequencies by passage, in one of two orders: entries of one passage or of one term together."""
+
+    terms: tuple[str, ...]
+    """Sorted; ``term`` below is an offset into it."""
+    passage: IntArray
+    term: IntArray
+    frequency: IntArray
+
+
+def count(passages: Sequence[Iterable[str]]) -> Postings:
+    """Count the terms of passages numbered from 0."""
+    counted: list[Mapping[str, int]] = [Counter(words) for words in passages]
+    terms = tuple(sorted({term for words in counted for term in words}))
+    row = {term: at for at, term in enumerate(terms)}
+    sizes = [len(words) for words in counted]
+    return Postings(
+        terms=terms,
+        passage=np.repeat(np.arange(len(counted), dtype=np.int64), sizes),
+        term=np.array([row[term] for words in counted for term in words], dtype=np.int64),
+        frequency=np.array([min(n, 65535) for words in counted for n in words.values()], dtype=np.int64),
+    )
+
+
+def merge(parts: Sequence[tuple[Postings, IntArray]]) -> Postings:
+    """Join postings, taking passage ``p`` of each part to ``target[p]``, or leaving it out where that is −1."""
+    kept = []
+    for postings, target in parts:
+        keep = target[postings.passage] >= 0
+        kept.append((postings, target[postings.passage[keep]], postings.term[keep], postings.frequency[keep]))
+    used = {postings.terms[at] for postings, _, term, _ in kept for at in np.unique(term).tolist()}
+    terms = tuple(sorted(used))
+    row = {term: at for at, term in enumerate(terms)}
+    passage, term, frequency = [], [], []
+    for postings, passages, rows, frequencies in kept:
+        moved = np.array([row.get(word, -1) for word in postings.terms] or [0], dtype=np.int64)
+        passage.append(passages)
+        term.append(moved[rows])
+        frequency.append(frequencies)
+    none = np.zeros(0, dtype=np.int64)
+    return Postings(
+        terms=terms,
+        passage=np.concatenate([none, *passage]),
+        term=np.concatenate([none, *term]),
+        frequency=np.concatenate([none, *frequency]),
+    )
+
+
+def write_lexical(folder: Path, postings: Postings, passages: int) -> None:
+    """Write the index of ``passages`` passages into the new folder ``folder``."""
+    folder.mkdir()
+    order = np.lexsort((postings.passage, postings.term))
+    passage, term, frequency = postings.passage[order], postings.term[order], postings.frequency[order]
+    length = np.bincount(passage, weights=frequency, minlength=passages)
+    average = float(length.mean()) if passages else 0.0
+    weight = np.rint(weights(frequency, length[passage].astype(np.int64), average) * UNIT)
+    starts = np.searchsorted(term, np.arange(len(postings.terms) + 1))
+    np.save(folder / "starts.npy", starts.astype(np.int64), allow_pickle=False)
+    np.save(folder / "passages.npy", passage.astype(np.uint32), allow_pickle=False)
+    np.save(folder / "frequencies.npy", frequency.astype(np.uint16), allow_pickle=False)
+    np.save(folder / "weights.npy", weight.astype(np.uint16), allow_pickle=False)
+    with sqlite3.connect(folder / "terms.sqlite", isolation_level=None) as database:
+        database.execute("PRAGMA journal_mode = OFF")
+        database.execute("CREATE TABLE term (term TEXT PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID")
+        database.execute("BEGIN")
+        database.executemany("INSERT INTO term VALUES (?, ?)", ((t, at) for at, t in enumerate(postings.terms)))
+        database.execute("COMMIT")
+    database.close()
+
+
+class Lexical:
+    """BM25 over the passages of one snapshot. Read-only and thread-safe."""
+
+    def __init__(self, folder: Path, passages: int) -> None:
+        """Map an index that ``write_lexical`` made.
+
+        Raises SnapshotDamaged where its parts do not fit each other.
+        """
+        names = ("starts", "passages", "frequencies", "weights")
+        try:
+            arrays = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names]
+            self._terms = sqlite3.connect(
+                f"{(folder / 'terms.sqlite').resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
+            )
+            (terms,) = self._terms.execute("SELECT count(*) FROM term").fetchone()
+        except (ValueError, sqlite3.Error) as error:
+            raise SnapshotDamaged(f"{folder} can't be read ({error}); rebuild the index: qa build") from error
+        self._starts, self._passages, self._frequencies, self._weights = arrays
+        postings = int(self._starts[-1]) if len(self._starts) else -1
+        if len(self._starts) != terms + 1 or {len(array) for array in arrays[1:]} != {postings}:
+            raise SnapshotDamaged(f"{folder} holds arrays that do not fit each other; rebuild the index: qa build")
+        self.count = passages
+
+    def close(self) -> None:
+        """Close the table of terms."""
+        self._terms.close()
+
+    def _range(self, term: str) -> tuple[int, int]:
+        found = self._terms.execute("SELECT row FROM term WHERE term = ?", (term,)).fetchone()
+        return (0, 0) if found is None else (int(self._starts[found[0]]), int(self._starts[found[0] + 1]))
+
+    def idf(self, term: str) -> float:
+        """Return the idf of a term; one that no passage has gets the highest there is."""
+        first, last = self._range(term)
+        return idf(self.count, last - first)
+
+    def scores(self, terms: Iterable[str]) -> FloatArray:
+        """Return the BM25 score of every passage: shape (passages,), float32, higher is better."""
+        total = np.zeros(self.count, dtype=np.float32)
+        for term in terms:
+            first, last = self._range(term)
+            if last > first:
+                scale = np.float32(idf(self.count, last - first) / UNIT)
+                total[self._passages[first:last]] += self._weights[first:last] * scale
+        return total
+
+    def postings(self) -> Postings:
+        """Return everything that was counted, for a build that reuses it."""
+        terms = tuple(term for (term,) in self._terms.execute("SELECT term FROM term ORDER BY row"))
+        return Postings(
+            terms=terms,
+            passage=self._passages.astype(np.int64),
+            term=np.repeat(np.arange(len(terms), dtype=np.int64), np.diff(self._starts)),
+            frequency=self._frequencies.astype(np.int64),
+        )

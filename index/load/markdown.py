@@ -1,0 +1,76 @@
+"""Markdown: the extracted text is the file's own; a CommonMark parser says where its blocks are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from mdit_py_plugins.front_matter import front_matter_plugin
+
+from index.load.plain import line_starts, verbatim
+from index.load.sections import Sections
+from index.records import Block, Extract
+
+_KINDS = {
+    "heading_open": "heading",
+    "paragraph_open": "text",
+    "html_block": "text",
+    "front_matter": "row",
+    "fence": "code",
+    "code_block": "code",
+    "tr_open": "row",
+}
+
+MAX_HEADING = 200
+
+
+def extract_markdown(text: str) -> Extract:
+    """Take headings as section path, and paragraphs, list items, table rows and code as blocks.
+
+    Lines that belong to none of these (link definitions, rules) become blocks too: nothing is lost.
+    """
+    parser = MarkdownIt("commonmark").enable("table").use(front_matter_plugin)
+    tokens = parser.parse(text)
+    starts = (*line_starts(text), len(text))
+    sections = Sections()
+    blocks: list[Block] = []
+
+    def add(first: int, last: int, kind: str, section: tuple[str, ...]) -> None:
+        raw = text[starts[first] : starts[last]]
+        body = raw.strip()
+        if body:
+            begin = starts[first] + raw.index(body[0])
+            blocks.append(Block(start=begin, end=begin + len(body), kind=kind, section=section))
+
+    done = 0
+    lines = len(starts) - 1
+    for opens, closes, kind, level, words in _leaves(tokens):
+        first, last = max(opens, done), min(closes, lines)
+        if last <= first:
+            continue
+        add(done, first, "text", sections.path)
+        if kind == "heading":
+            sections.enter(level, words)
+        add(first, last, kind, sections.path)
+        done = last
+    add(done, lines, "text", sections.path)
+    return verbatim(text, tuple(sections.without_title(blocks)), sections.title)
+
+
+def _leaves(tokens: list[Token]) -> Iterator[tuple[int, int, str, int, str]]:
+    """Yield first line, line after the last, kind, heading level and heading words of each block."""
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        kind = _KINDS.get(token.type)
+        if kind and token.map:
+            level = int(token.tag[1]) if kind == "heading" else 0
+            words = _words(following) if kind == "heading" and following else ""
+            if len(words) > MAX_HEADING:  # a paragraph that happens to stand on a rule
+                kind, words = "text", ""
+            yield token.map[0], token.map[1], kind, level, words
+
+
+def _words(inline: Token) -> str:
+    """Return a heading as it reads, without its markup."""
+    parts = (child.content if child.content else " " for child in inline.children or ())
+    return " ".join("".join(parts).split())

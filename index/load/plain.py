@@ -1,0 +1,29 @@
+"""Plain text: the extracted text is the file's own text, character for character."""
+
+from __future__ import annotations
+
+import re
+
+from index.records import Block, Extract
+
+_PARAGRAPH = re.compile(r"[^\r\n]*\S[^\r\n]*(?:(?:\r\n|\n|\r)[^\r\n]*\S[^\r\n]*)*")
+_NEWLINE = re.compile(r"\r\n|\n|\r")
+
+
+def line_starts(text: str) -> tuple[int, ...]:
+    """Return the offset at which each line of ``text`` begins."""
+    return (0, *(found.end() for found in _NEWLINE.finditer(text)))
+
+
+def verbatim(text: str, blocks: tuple[Block, ...], title: str = "") -> Extract:
+    """Return an extract whose text is the file's own, so that lines follow from its line ends."""
+    starts = line_starts(text)
+    return Extract(
+        text=text, blocks=blocks, title=title, line_offsets=starts, line_numbers=tuple(range(1, len(starts) + 1))
+    )
+
+
+def extract_plain(text: str) -> Extract:
+    """Split at blank lines; plain text has no headings and no title of its own."""
+    blocks = (Block(start=p.start(), end=p.end(), kind="text") for p in _PARAGRAPH.finditer(text))
+    return verbatim(text, tuple(blocks))

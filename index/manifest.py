@@ -1,0 +1,110 @@
+"""manifest.json: what a snapshot holds, how it was made, and the sha256 of its files."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from index.encode.protocol import EncoderInfo
+from index.errors import SnapshotDamaged, SnapshotFormat
+from index.records import Skipped
+
+FORMAT = 1
+"""Raised whenever an older SeedQA could not read a snapshot, or read it wrongly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """A file of a snapshot."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRecord:
+    """A document of a snapshot; ``sha256`` is that of the source file."""
+
+    path: str
+    title: str
+    sha256: str
+    bytes: int
+    passages: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Everything but the model that decides how a document is read, split and analysed."""
+
+    splitter: str
+    analyser: str
+    passage_tokens: int
+    k1: float
+    b: float
+    libraries: dict[str, str]
+    """Version of each library that has a part in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Rows of a snapshot's parts."""
+
+    documents: int
+    passages: int
+    sentences: int
+    terms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a snapshot holds. The same seeds and settings give the same manifest."""
+
+    format: int
+    id: str
+    recipe: Recipe
+    encoder: EncoderInfo
+    languages: tuple[str, ...]
+    counts: Counts
+    documents: tuple[DocumentRecord, ...]
+    skipped: tuple[Skipped, ...]
+    files: dict[str, FileRecord]
+    checksum: str = ""
+    """sha256 of this manifest with an empty checksum."""
+
+
+def write_manifest(manifest: Manifest) -> bytes:
+    """Return the bytes of ``manifest.json``, with the checksum filled in."""
+    blank = _canonical(replace(manifest, checksum=""))
+    return _canonical(replace(manifest, checksum=hashlib.sha256(blank).hexdigest()))
+
+
+def read_manifest(data: bytes, where: str) -> Manifest:
+    """Return the manifest in ``data``, which was read from ``where``.
+
+    Raises SnapshotFormat for another format version and SnapshotDamaged for any altered byte.
+    """
+    damaged = SnapshotDamaged(f"{where} is damaged: its checksum does not fit; rebuild the index: qa build")
+    try:
+        head = msgspec.json.decode(data)
+        version = head["format"]
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise damaged from error
+    if version != FORMAT:
+        if not isinstance(version, int):
+            raise damaged
+        remedy = "install a newer SeedQA" if version > FORMAT else "rebuild the index: qa build"
+        raise SnapshotFormat(f"{where} has format version {version}, this SeedQA reads {FORMAT}; {remedy}")
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise damaged from error
+    if write_manifest(manifest) != data:
+        raise damaged
+    return manifest
+
+
+def _canonical(manifest: Manifest) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"

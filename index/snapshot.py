@@ -1,0 +1,330 @@
+"""Immutable snapshots: opening, checking, publishing, pruning and comparing them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import msgspec
+import portalocker
+
+from index.errors import SeedQAError, SnapshotDamaged, SnapshotError, SnapshotMissing
+from index.layout import TEMPORARY, IndexPaths, SnapshotPaths, replace_file, sync
+from index.lexical import Lexical
+from index.manifest import Manifest, read_manifest
+from index.store import Store
+from index.vectors import Vectors
+
+REBUILD = "rebuild the index: qa build"
+
+
+class Snapshot:
+    """One snapshot, open for reading; while it is open no prune removes it. Thread-safe, a context manager."""
+
+    def __init__(self, paths: SnapshotPaths) -> None:
+        """Open a snapshot after checking the size and sha256 of every file and the count of every row.
+
+        Raises SnapshotMissing, SnapshotFormat or SnapshotDamaged.
+        """
+        self.paths = paths
+        self._hold = _hold(paths)
+        try:
+            self.manifest = load_manifest(paths)
+            for problem in damaged_files(paths, self.manifest):
+                raise SnapshotDamaged(f"{problem}; {REBUILD}")
+            counts = self.manifest.counts
+            self.store = Store(paths.passages)
+            self.vectors = Vectors(paths.vectors, counts.sentences, self.manifest.encoder.dimension)
+            self.lexical = Lexical(paths.lexical, counts.passages)
+            if len(self.store.first_sentences) != counts.passages:
+                raise SnapshotDamaged(
+                    f"{paths.passages} holds {len(self.store.first_sentences)} passages, expected {counts.passages}; "
+                    f"{REBUILD}"
+                )
+        except BaseException:
+            self._hold.close()
+            raise
+
+    @property
+    def id(self) -> str:
+        """Derived from seeds and settings."""
+        return self.manifest.id
+
+    @property
+    def seeds(self) -> Path:
+        """The folder that the snapshot was read from."""
+        return read_origin(self.paths)
+
+    def close(self) -> None:
+        """Let go of the files. The snapshot can't be used afterwards."""
+        self.store.close()
+        self.lexical.close()
+        self._hold.close()
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _hold(paths: SnapshotPaths) -> IO[bytes]:
+    """Return the manifest's file with a shared lock on it, which tells a prune to stay away."""
+    try:
+        file = paths.manifest.open("rb")
+    except FileNotFoundError as error:
+        raise SnapshotMissing(f"snapshot {paths.root} is missing or half-written; {REBUILD}") from error
+    except OSError as error:
+        raise SnapshotError(f"{paths.manifest} can't be read ({error.strerror}); check its permissions") from error
+    try:
+        portalocker.lock(file, portalocker.LockFlags.SHARED | portalocker.LockFlags.NON_BLOCKING)
+    except portalocker.LockException as error:
+        file.close()
+        raise SnapshotMissing(f"snapshot {paths.root} is being removed; try again") from error
+    return file
+
+
+def load_manifest(paths: SnapshotPaths) -> Manifest:
+    """Return a snapshot's manifest after checking its checksum and format version."""
+    try:
+        data = paths.manifest.read_bytes()
+    except FileNotFoundError as error:
+        raise SnapshotMissing(f"snapshot {paths.root} is missing or half-written; {REBUILD}") from error
+    manifest = read_manifest(data, str(paths.manifest))
+    if manifest.id != paths.root.name.removesuffix(TEMPORARY):
+        raise SnapshotDamaged(f"{paths.manifest} belongs to snapshot {manifest.id}; {REBUILD}")
+    return manifest
+
+
+def damaged_files(paths: SnapshotPaths, manifest: Manifest) -> Iterator[str]:
+    """Yield one line for each file whose size or sha256 is not what the manifest says."""
+    for name, record in manifest.files.items():
+        path = paths.root / name
+        try:
+            with path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if size != record.bytes:
+                    yield f"{path} has {size} bytes, expected {record.bytes}"
+                elif (found := hashlib.file_digest(file, "sha256").hexdigest()) != record.sha256:
+                    yield f"{path} has sha256 {found[:16]}…, expected {record.sha256[:16]}…"
+        except OSError as error:
+            yield f"{path} can't be read ({error.strerror})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Origin:
+    seeds: str
+    checksum: str
+
+
+def write_origin(paths: SnapshotPaths, seeds: Path) -> None:
+    """Remember the folder that a snapshot was read from."""
+    name = str(seeds.resolve())
+    record = _Origin(seeds=name, checksum=hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest())
+    replace_file(paths.origin, msgspec.json.encode(record) + b"\n")
+
+
+def read_origin(paths: SnapshotPaths) -> Path:
+    """Return the folder that a snapshot was read from. Raises SnapshotDamaged."""
+    try:
+        record = msgspec.json.decode(paths.origin.read_bytes(), type=_Origin)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise SnapshotDamaged(f"{paths.origin} can't be read; {REBUILD}") from error
+    if hashlib.sha256(record.seeds.encode("utf-8", "surrogateescape")).hexdigest() != record.checksum:
+        raise SnapshotDamaged(f"{paths.origin} is damaged: its checksum does not fit; {REBUILD}")
+    return Path(record.seeds)
+
+
+def current_id(index: IndexPaths) -> str:
+    """Return the id of the snapshot in force.
+
+    Raises SnapshotMissing where there is no index, SnapshotDamaged where CURRENT is not a snapshot's id.
+    """
+    try:
+        ident = index.current.read_bytes().decode("ascii", "replace").removesuffix("\n")
+    except FileNotFoundError as error:
+        raise SnapshotMissing(f"no index in {index.root}; build one: qa build FOLDER --index {index.root}") from error
+    except OSError as error:
+        raise SnapshotError(f"{index.current} can't be read ({error.strerror}); check its permissions") from error
+    if len(ident) != 16 or not set(ident) <= set("0123456789abcdef"):
+        raise SnapshotDamaged(f"{index.current} does not name a snapshot; {REBUILD}")
+    if not index.snapshot(ident).root.is_dir():
+        raise SnapshotDamaged(f"{index.current} names snapshot {ident}, which is not there; {REBUILD}")
+    return ident
+
+
+def open_current(index: IndexPaths) -> Snapshot:
+    """Open the snapshot in force; a build that replaces it meanwhile only makes this try again."""
+    for _ in range(10):
+        ident = current_id(index)
+        try:
+            return Snapshot(index.snapshot(ident))
+        except SnapshotMissing:
+            if current_id(index) == ident:
+                raise
+    raise SnapshotError(f"{index.root} is being rebuilt faster than it can be opened; try again")
+
+
+def snapshot_ids(index: IndexPaths) -> list[str]:
+    """Return the ids of all snapshots, the most recently published first."""
+    if not index.snapshots.is_dir():
+        return []
+    found = [p for p in index.snapshots.iterdir() if p.is_dir() and not p.name.endswith(TEMPORARY)]
+    return [path.name for path in sorted(found, key=lambda p: (-p.stat().st_mtime_ns, p.name))]
+
+
+def publish(index: IndexPaths, ident: str) -> None:
+    """Put a complete snapshot in force: replaces CURRENT atomically."""
+    os.utime(index.snapshot(ident).root)
+    replace_file(index.current, f"{ident}\n".encode())
+
+
+def remove_leftovers(index: IndexPaths) -> None:
+    """Remove what builds that died have left behind. The caller holds the build lock."""
+    if index.snapshots.is_dir():
+        for path in index.snapshots.glob(f"*{TEMPORARY}"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def prune(index: IndexPaths, keep: int) -> list[str]:
+    """Remove all but the snapshot in force and the ``keep`` published before it; return the removed ids.
+
+    A snapshot that a reader holds stays. The caller holds the build lock.
+    """
+    remove_leftovers(index)
+    current = current_id(index)
+    others = [ident for ident in snapshot_ids(index) if ident != current]
+    removed = []
+    for ident in others[keep:]:
+        root = index.snapshot(ident).root
+        with _alone(index.snapshot(ident)) as free:
+            if free:
+                aside = root.with_name(ident + TEMPORARY)
+                os.replace(root, aside)
+                sync(index.snapshots)
+                shutil.rmtree(aside)
+                removed.append(ident)
+    return removed
+
+
+@contextmanager
+def _alone(paths: SnapshotPaths) -> Iterator[bool]:
+    """Yield whether no reader holds the snapshot, and keep new readers out meanwhile."""
+    try:
+        file = paths.manifest.open("rb")
+    except OSError:
+        yield True  # without a manifest nobody can read it
+        return
+    with file:
+        try:
+            portalocker.lock(file, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
+        except portalocker.LockException:
+            yield False
+            return
+        if os.name == "nt":  # an open file can't be moved there
+            file.close()
+        yield True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that ``examine`` found wrong."""
+
+    snapshot: str
+    problem: str
+
+
+def examine(index: IndexPaths) -> list[Finding]:
+    """Check every hash, count and format version of every snapshot, and CURRENT; return what is wrong."""
+    findings: list[Finding] = []
+    try:
+        current_id(index)
+    except SnapshotMissing:
+        raise
+    except SeedQAError as error:
+        findings.append(Finding(snapshot="CURRENT", problem=str(error)))
+    for ident in snapshot_ids(index):
+        paths = index.snapshot(ident)
+        try:
+            manifest = load_manifest(paths)
+            read_origin(paths)
+            broken = list(damaged_files(paths, manifest))
+            findings.extend(Finding(snapshot=ident, problem=line) for line in broken)
+            if not broken:
+                findings.extend(Finding(snapshot=ident, problem=line) for line in _miscounts(paths))
+        except SeedQAError as error:
+            findings.append(Finding(snapshot=ident, problem=str(error)))
+    return findings
+
+
+def _miscounts(paths: SnapshotPaths) -> Iterator[str]:
+    """Yield what does not add up between the parts of a snapshot whose files are intact."""
+    with Snapshot(paths) as snapshot:
+        counts, store = snapshot.manifest.counts, snapshot.store
+        if (verdict := store.check()) != "ok":
+            yield f"{paths.passages}: {verdict}"
+        documents = [(d.path, d.sha256, d.passages) for d in store.documents]
+        if documents != [(d.path, d.sha256, d.passages) for d in snapshot.manifest.documents]:
+            yield f"{paths.passages} lists other documents than {paths.manifest}"
+        sentences = sum(len(p.passage.sentences) for d in store.documents for p in store.passages_of(d))
+        if sentences != counts.sentences:
+            yield f"{paths.passages} holds {sentences} sentences, expected {counts.sentences}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What changed from one snapshot to another."""
+
+    old: str
+    new: str
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    settings: tuple[str, ...]
+    """One line for each setting, model property or library version that differs."""
+
+
+def diff(old: Manifest, new: Manifest) -> Difference:
+    """Compare two snapshots: documents by path and source hash, and what they were made with."""
+    before = {d.path: d.sha256 for d in old.documents}
+    after = {d.path: d.sha256 for d in new.documents}
+    return Difference(
+        old=old.id,
+        new=new.id,
+        added=tuple(sorted(after.keys() - before.keys())),
+        changed=tuple(sorted(path for path in before.keys() & after.keys() if before[path] != after[path])),
+        removed=tuple(sorted(before.keys() - after.keys())),
+        settings=tuple(_changes(old, new)),
+    )
+
+
+def _changes(old: Manifest, new: Manifest) -> Iterator[str]:
+    for part in ("recipe", "encoder"):
+        before = _flat(part, msgspec.to_builtins(getattr(old, part)))
+        after = _flat(part, msgspec.to_builtins(getattr(new, part)))
+        for name in sorted(before.keys() | after.keys()):
+            if before.get(name) != after.get(name):
+                yield f"{name}: {before.get(name, 'none')} → {after.get(name, 'none')}"
+
+
+def _flat(prefix: str, values: dict[str, object]) -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for name, value in values.items():
+        key = f"{prefix}.{name}"
+        flat |= _flat(key, value) if isinstance(value, dict) else {key: value}
+    return flat
+
+
+def discard(path: Path) -> None:
+    """Remove an unfinished folder; what can't be removed now is removed by the next build."""
+    with suppress(OSError):
+        shutil.rmtree(path)

@@ -1,0 +1,190 @@
+"""Documents in, passages and their sentences out.
+
+A passage holds whole sentences of one section, at most ``limit`` tokens of the model's own tokenizer.
+Every character that is not white space lies in exactly one sentence of exactly one passage.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from sentencex import get_sentence_boundaries
+
+from index.records import Block, Extract, Passage, Sentence
+
+PASSAGE_TOKENS = 256
+CODE_TOKENS = 96
+"""Code is searched in runs of lines of about this size: a line alone says too little."""
+FILL = 0.5
+"""A passage at least this full ends at the paragraph rather than cut the next one in two."""
+WRAPPED = 200
+"""No one wraps lines by hand at more characters than this."""
+
+SPLITTER = "structure-1"
+"""Changes whenever the same document would be split differently."""
+
+_SPAN = re.compile(r"\S(?:.*\S)?", re.DOTALL)
+_LINE = re.compile(r"[^\r\n]*\S[^\r\n]*")
+_WORD = re.compile(r"\w")
+
+TokenSpans = Callable[[Sequence[str]], list[list[tuple[int, int]]]]
+"""For each text, the half-open character range of each of its tokens, without special tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    start: int
+    end: int
+    tokens: int
+    heading: bool
+    opens: bool
+    """True for the first piece of a block."""
+
+
+def split(extract: Extract, language: str, tokens: TokenSpans, sentence_tokens: int) -> tuple[Passage, ...]:
+    """Return the passages of a document, in order.
+
+    ``sentence_tokens`` is the most that the encoder reads of one text; longer sentences, table rows
+    and code are cut at white space where there is any, so that nothing is truncated unseen.
+    """
+    cap = min(sentence_tokens, PASSAGE_TOKENS)
+    passages: list[Passage] = []
+    for section, blocks in _by_section(extract.blocks):
+        spans = [(block, span) for block in blocks for span in _spans(extract.text, block, language)]
+        counted = tokens([extract.text[start:end] for _, (start, end) in spans])
+        pieces: list[_Piece] = []
+        last: Block | None = None
+        for (block, (start, end)), offsets in zip(spans, counted, strict=True):
+            for begin, stop, count in _fit(extract.text[start:end], offsets, cap):
+                heading = block.kind == "heading"
+                pieces.append(_Piece(start + begin, start + stop, count, heading, block is not last))
+                last = block
+        pieces = _code_runs(pieces, blocks)
+        passages.extend(_passage(extract, section, group) for group in _pack(pieces, PASSAGE_TOKENS))
+    return tuple(passages)
+
+
+def _by_section(blocks: Sequence[Block]) -> Iterator[tuple[tuple[str, ...], list[Block]]]:
+    """Group blocks so that each heading begins a group; a heading directly under another joins it."""
+    group: list[Block] = []
+    for block in blocks:
+        if block.kind == "heading" and any(b.kind != "heading" for b in group):
+            yield group[-1].section, group
+            group = []
+        group.append(block)
+    if group:
+        yield group[-1].section, group
+
+
+def _spans(text: str, block: Block, language: str) -> Iterator[tuple[int, int]]:
+    """Yield the trimmed range of each sentence of a block, or of each line of code."""
+    if block.kind in ("heading", "row"):
+        yield block.start, block.end
+        return
+    if block.kind == "code":
+        for line in _LINE.finditer(text, block.start, block.end):
+            yield (
+                line.start() + len(line.group()) - len(line.group().lstrip()),
+                line.start() + len(line.group().rstrip()),
+            )
+        return
+    for start, end in _paragraphs(text, block.start, block.end):
+        yield from _sentences(text[start:end], start, language)
+
+
+def _paragraphs(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the block whole where its lines are wrapped, else line by line: then a line is a paragraph."""
+    lines = [(line.start(), line.end()) for line in _LINE.finditer(text, start, end)]
+    if any(stop - begin > WRAPPED for begin, stop in lines):
+        yield from lines
+    else:
+        yield start, end
+
+
+def _sentences(body: str, offset: int, language: str) -> Iterator[tuple[int, int]]:
+    """Yield the trimmed range of each sentence of ``body``, which stands at ``offset``."""
+    held: int | None = None
+    for found in get_sentence_boundaries(language, body):
+        begin, stop = found["start_index"], found["end_index"]
+        trimmed = _SPAN.search(body, begin, stop)
+        if trimmed is None:
+            continue
+        start = held if held is not None else trimmed.start()
+        if not _WORD.search(trimmed.group()) or (len(trimmed.group()) <= 3 and trimmed.end() < len(body)):
+            held = start  # a bare list marker or ornament joins what follows
+            continue
+        yield offset + start, offset + trimmed.end()
+        held = None
+    if held is not None:
+        yield offset + held, offset + len(body.rstrip())
+
+
+def _fit(body: str, offsets: list[tuple[int, int]], cap: int) -> Iterator[tuple[int, int, int]]:
+    """Yield ``(start, end, tokens)`` of the parts of ``body`` that have at most ``cap`` tokens each."""
+    count = len(offsets)
+    if count <= cap:
+        yield 0, len(body), count
+        return
+    first, start = 0, 0
+    while count - first > cap:
+        cut = first + cap
+        while cut > first + cap // 2 and not body[offsets[cut][0] - 1 : offsets[cut][0]].isspace():
+            cut -= 1
+        if cut == first + cap // 2:
+            cut = first + cap  # no white space: between two tokens
+        yield start, len(body[: offsets[cut][0]].rstrip()), cut - first
+        first, start = cut, offsets[cut][0]
+    yield start, len(body), count - first
+
+
+def _code_runs(pieces: list[_Piece], blocks: Sequence[Block]) -> list[_Piece]:
+    """Join lines of one code block into runs of at most CODE_TOKENS tokens."""
+    code = {block.start for block in blocks if block.kind == "code"}
+    if not code:
+        return pieces
+    joined: list[_Piece] = []
+    inside = False
+    for piece in pieces:
+        if piece.opens:
+            inside = piece.start in code
+        previous = joined[-1] if joined else None
+        if inside and previous and not piece.opens and previous.tokens + piece.tokens <= CODE_TOKENS:
+            joined[-1] = _Piece(previous.start, piece.end, previous.tokens + piece.tokens, False, previous.opens)
+        else:
+            joined.append(piece)
+    return joined
+
+
+def _pack(pieces: Sequence[_Piece], limit: int) -> Iterator[list[_Piece]]:
+    """Fill passages up to ``limit`` tokens, ending at a paragraph where that leaves them FILL full."""
+    ends = [i for i, piece in enumerate(pieces) if piece.opens] + [len(pieces)]
+    group: list[_Piece] = []
+    size = 0
+    for first, last in pairwise(ends):
+        whole = sum(piece.tokens for piece in pieces[first:last])
+        if group and size >= FILL * limit and size + whole > limit >= whole:
+            yield group
+            group, size = [], 0
+        for piece in pieces[first:last]:
+            if group and size + piece.tokens > limit:
+                yield group
+                group, size = [], 0
+            group.append(piece)
+            size += piece.tokens
+    if group:
+        yield group
+
+
+def _passage(extract: Extract, section: tuple[str, ...], pieces: Sequence[_Piece]) -> Passage:
+    start, end = pieces[0].start, pieces[-1].end
+    return Passage(
+        start=start,
+        end=end,
+        section=section,
+        sentences=tuple(Sentence(start=p.start, end=p.end, heading=p.heading) for p in pieces),
+        line_start=extract.line(start),
+        line_end=extract.line(end - 1),
+    )

@@ -1,0 +1,193 @@
+"""passages.sqlite: documents, passages and the ranges of their sentences."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.errors import SnapshotDamaged
+from index.records import Document, Passage, Sentence, passage_id
+
+_SCHEMA = """
+CREATE TABLE document (
+    row INTEGER PRIMARY KEY, id TEXT NOT NULL, path TEXT NOT NULL UNIQUE, sha256 TEXT NOT NULL, bytes INTEGER NOT NULL,
+    format TEXT NOT NULL, encoding TEXT NOT NULL, language TEXT NOT NULL, title TEXT NOT NULL, notes TEXT NOT NULL,
+    first_passage INTEGER NOT NULL, passages INTEGER NOT NULL, text TEXT NOT NULL);
+CREATE TABLE passage (
+    row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, document INTEGER NOT NULL, start INTEGER NOT NULL,
+    end INTEGER NOT NULL, section TEXT NOT NULL, line_start INTEGER NOT NULL, line_end INTEGER NOT NULL,
+    first_sentence INTEGER NOT NULL, sentences BLOB NOT NULL, text TEXT NOT NULL);
+"""
+_PASSAGE = "row, id, document, start, end, section, line_start, line_end, first_sentence, sentences, text"
+_DOCUMENT = "row, id, path, sha256, bytes, format, encoding, language, title, notes, first_passage, passages"
+
+_AT_ONCE = 500
+"""Rows asked for in one statement; SQLite limits how many values one may carry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDocument:
+    """A document as the snapshot holds it, without its text."""
+
+    row: int
+    id: str
+    path: str
+    sha256: str
+    bytes: int
+    format: str
+    encoding: str
+    language: str
+    title: str
+    notes: tuple[str, ...]
+    first_passage: int
+    passages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPassage:
+    """A passage with its own text; ranges are offsets into the document's text."""
+
+    row: int
+    id: str
+    document: int
+    first_sentence: int
+    text: str
+    passage: Passage
+
+    def sentence_text(self, sentence: Sentence) -> str:
+        """Return the text of one of the passage's sentences."""
+        return self.text[sentence.start - self.passage.start : sentence.end - self.passage.start]
+
+
+def write_store(path: Path, documents: Iterable[tuple[Document, Sequence[Passage]]]) -> None:
+    """Write a new database; rows are numbered in the order given, sentences in the order of passages."""
+    with sqlite3.connect(path, isolation_level=None) as database:
+        database.execute("PRAGMA journal_mode = OFF")
+        database.executescript(_SCHEMA)
+        database.execute("BEGIN")
+        passage_row = sentence_row = 0
+        for row, (document, passages) in enumerate(documents):
+            database.execute(
+                f"INSERT INTO document ({_DOCUMENT}, text) VALUES ({', '.join('?' * 13)})",
+                (
+                    row, document.id, document.path, document.sha256, document.bytes, document.format,
+                    document.encoding, document.language, document.title, json.dumps(document.notes),
+                    passage_row, len(passages), document.text,
+                ),
+            )  # fmt: skip
+            for passage in passages:
+                text = document.text[passage.start : passage.end]
+                database.execute(
+                    f"INSERT INTO passage ({_PASSAGE}) VALUES ({', '.join('?' * 11)})",
+                    (
+                        passage_row, passage_id(document.id, passage.start, passage.end), row, passage.start,
+                        passage.end, json.dumps(passage.section), passage.line_start, passage.line_end,
+                        sentence_row, _pack(passage.sentences), text,
+                    ),
+                )  # fmt: skip
+                passage_row += 1
+                sentence_row += len(passage.sentences)
+        database.execute("COMMIT")
+    database.close()
+
+
+def _pack(sentences: Sequence[Sentence]) -> bytes:
+    """Return three little-endian 32-bit numbers a sentence: start, end, heading."""
+    return np.array([(s.start, s.end, s.heading) for s in sentences], dtype="<u4").tobytes()
+
+
+def _unpack(packed: bytes) -> tuple[Sentence, ...]:
+    rows = np.frombuffer(packed, dtype="<u4").reshape(-1, 3).tolist()
+    return tuple(Sentence(start=start, end=end, heading=bool(heading)) for start, end, heading in rows)
+
+
+class Store:
+    """The database of one snapshot, opened read-only. Thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a database that ``write_store`` made and whose hash was checked."""
+        uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+        try:
+            self._database = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            rows = self._database.execute("SELECT first_sentence, document FROM passage ORDER BY row").fetchall()
+        except sqlite3.Error as error:
+            raise SnapshotDamaged(f"{path} can't be read ({error}); rebuild the index: qa build") from error
+        table = np.array(rows, dtype=np.int64).reshape(-1, 2)
+        self.first_sentences: NDArray[np.int64] = table[:, 0]
+        """Row of the first sentence of each passage: shape (passages,), ascending."""
+        self.passage_documents: NDArray[np.int64] = table[:, 1]
+        """Row of the document of each passage: shape (passages,), ascending."""
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    @cached_property
+    def documents(self) -> tuple[StoredDocument, ...]:
+        """All documents, sorted by path; ``documents[row].row == row``."""
+        rows = self._database.execute(f"SELECT {_DOCUMENT} FROM document ORDER BY row")
+        return tuple(_document(row) for row in rows)
+
+    def document(self, row: int) -> StoredDocument:
+        """Return one document."""
+        return _document(self._database.execute(f"SELECT {_DOCUMENT} FROM document WHERE row = ?", (row,)).fetchone())
+
+    def document_text(self, row: int) -> str:
+        """Return the extracted text of a document."""
+        return str(self._database.execute("SELECT text FROM document WHERE row = ?", (row,)).fetchone()[0])
+
+    def passages(self, rows: Sequence[int]) -> list[StoredPassage]:
+        """Return passages in the order of ``rows``."""
+        by_row = {stored.row: stored for stored in map(_passage, self._select(_PASSAGE, rows))}
+        return [by_row[row] for row in rows]
+
+    def passage_ids(self, rows: Sequence[int]) -> list[str]:
+        """Return the ids of passages in the order of ``rows``."""
+        found = dict(self._select("row, id", rows))
+        return [found[row] for row in rows]
+
+    def _select(self, columns: str, rows: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+        for first in range(0, len(rows), _AT_ONCE):
+            batch = list(rows[first : first + _AT_ONCE])
+            marks = ", ".join("?" * len(batch))
+            yield from self._database.execute(f"SELECT {columns} FROM passage WHERE row IN ({marks})", batch)
+
+    def find_passage(self, ident: str) -> StoredPassage | None:
+        """Return the passage with an id."""
+        found = self._database.execute(f"SELECT {_PASSAGE} FROM passage WHERE id = ?", (ident,)).fetchone()
+        return None if found is None else _passage(found)
+
+    def passages_of(self, document: StoredDocument) -> Iterator[StoredPassage]:
+        """Yield the passages of a document, in order."""
+        first, last = document.first_passage, document.first_passage + document.passages
+        sql = f"SELECT {_PASSAGE} FROM passage WHERE row >= ? AND row < ? ORDER BY row"
+        return map(_passage, self._database.execute(sql, (first, last)))
+
+    def check(self) -> str:
+        """Return what SQLite's own integrity check says: ``ok`` where all is well."""
+        return str(self._database.execute("PRAGMA integrity_check").fetchone()[0])
+
+
+def _document(row: tuple[Any, ...]) -> StoredDocument:
+    names = _DOCUMENT.split(", ")
+    fields = dict(zip(names, row, strict=True)) | {"notes": tuple(json.loads(str(row[9])))}
+    return StoredDocument(**fields)
+
+
+def _passage(row: tuple[Any, ...]) -> StoredPassage:
+    at, ident, document, start, end, section, line_start, line_end, first, sentences, text = row
+    return StoredPassage(
+        row=at, id=ident, document=document, first_sentence=first, text=text,
+        passage=Passage(
+            start=start, end=end, section=tuple(json.loads(section)), sentences=_unpack(sentences),
+            line_start=line_start, line_end=line_end,
+        ),
+    )  # fmt: skip

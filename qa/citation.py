@@ -1,0 +1,123 @@
+"""Citation links, and checking them against the files on disk.
+
+    seedqa:PATH?chars=START-END&evidence=START-END&source=SHA256&quote=SHA256
+
+PATH is relative to the seeds, percent-encoded; ranges are half-open code points of the extracted text;
+the hashes are the first 16 hexadecimal digits of those of the source file and of the quote. A link
+holds all that is needed to check it, so it outlives every rebuild.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote, unquote
+
+from index.errors import CitationError
+from index.load import extract
+from index.load.decode import NotText
+from index.load.walk import MAX_BYTES
+from qa.answer import Verification
+
+VERIFIED, CHANGED, MISSING = "verified", "source changed", "source missing"
+
+_DIGITS = 16
+_LINK = re.compile(
+    r"seedqa:(?P<path>[^?#\s]+)\?chars=(?P<start>\d{1,12})-(?P<end>\d{1,12})"
+    r"&evidence=(?P<evidence_start>\d{1,12})-(?P<evidence_end>\d{1,12})"
+    r"&source=(?P<source>[0-9a-f]{16})&quote=(?P<quote>[0-9a-f]{16})"
+)
+_EXAMPLE = "seedqa:PATH?chars=0-9&evidence=0-9&source=0123456789abcdef&quote=0123456789abcdef"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """The parts of a citation link."""
+
+    path: str
+    start: int
+    end: int
+    evidence_start: int
+    evidence_end: int
+    source: str
+    quote: str
+
+    def __str__(self) -> str:
+        return (
+            f"seedqa:{quote(self.path)}?chars={self.start}-{self.end}"
+            f"&evidence={self.evidence_start}-{self.evidence_end}&source={self.source}&quote={self.quote}"
+        )
+
+
+def quote_digest(text: str) -> str:
+    """Return the hash of a quote as links carry it."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+
+
+def make_link(path: str, sha256: str, passage: tuple[int, int], evidence: tuple[int, int], text: str) -> str:
+    """Return the link of a passage: ``text`` stands at ``passage`` in the document of that path and source hash."""
+    link = Link(
+        path=path, start=passage[0], end=passage[1], evidence_start=evidence[0], evidence_end=evidence[1],
+        source=sha256[:_DIGITS], quote=quote_digest(text),
+    )  # fmt: skip
+    return str(link)
+
+
+def parse_link(text: str) -> Link:
+    """Return the parts of a link. Raises CitationError where it is none, or its ranges or path make no sense."""
+    found = _LINK.fullmatch(text.strip())
+    if found is None:
+        raise CitationError(f"{text.strip()[:120]!r} is not a citation link; expected one like {_EXAMPLE}")
+    numbers = {name: int(found[name]) for name in ("start", "end", "evidence_start", "evidence_end")}
+    try:
+        path = unquote(found["path"], errors="strict")
+    except UnicodeDecodeError as error:
+        raise CitationError(f"the path in {text.strip()[:120]!r} is not valid UTF-8; copy the link again") from error
+    link = Link(path=path, source=found["source"], quote=found["quote"], **numbers)
+    if not link.start <= link.evidence_start < link.evidence_end <= link.end:
+        raise CitationError(f"the ranges in {text.strip()[:120]!r} do not lie within each other; copy the link again")
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts or "\0" in path or "\\" in path or ":" in path.split("/")[0]:
+        raise CitationError(f"the path {path[:120]!r} leads out of the seeds folder; copy the link again")
+    return link
+
+
+def verify_link(text: str, seeds: Path) -> Verification:
+    """Re-read the source of a citation and say whether it still says what is quoted.
+
+    Raises CitationError where the link can't be read or leads out of ``seeds``.
+    """
+    link = parse_link(text)
+    status, detail = _check(link, seeds)
+    return Verification(status=status, path=link.path, detail=detail, link=str(link))
+
+
+def _check(link: Link, seeds: Path) -> tuple[str, str]:
+    path = seeds / link.path
+    try:
+        resolved = path.resolve(strict=True)
+        if not resolved.is_relative_to(seeds.resolve()):
+            raise CitationError(f"{link.path} leads out of the seeds folder {seeds}; it is not opened")
+        if not resolved.is_file():
+            return MISSING, f"{link.path} is no longer a file in {seeds}"
+        if resolved.stat().st_size > MAX_BYTES:
+            return CHANGED, f"{link.path} has grown beyond {MAX_BYTES // 2**20} MiB and is not read"
+        data = resolved.read_bytes()
+    except (OSError, RuntimeError) as error:
+        return MISSING, f"{link.path} can't be read in {seeds} ({getattr(error, 'strerror', None) or error})"
+    same_file = hashlib.sha256(data).hexdigest()[:_DIGITS] == link.source
+    try:
+        _, _, found = extract(link.path, data)
+    except NotText as error:
+        return CHANGED, f"{link.path} can no longer be read as text ({error})"
+    stands = quote_digest(found.text[link.start : link.end]) == link.quote
+    if same_file and stands:
+        lines = f"lines {found.line(link.start)}–{found.line(link.end - 1)}"
+        return VERIFIED, f"{link.path}, {lines}: the file is unchanged and says exactly what is quoted"
+    if same_file:
+        return CHANGED, f"{link.path} is unchanged, but the quote is not at that place: the link or the reader differs"
+    if stands:
+        return CHANGED, f"{link.path} has changed since, but still says exactly what is quoted, at the same place"
+    return CHANGED, f"{link.path} has changed since, and no longer says what is quoted at that place"

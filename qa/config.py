@@ -1,0 +1,114 @@
+"""Settings, read in this one place: defaults, then a file, then the environment; flags go above all three.
+
+The file is the first that exists of ``$SEEDQA_CONFIG``, ``seedqa.toml`` and ``pyproject.toml`` in the current
+folder, and ``seedqa.toml`` in the user's configuration folder; its table ``[tool.seedqa]`` counts. Relative
+paths in it are relative to the file. Variables are named like ``SEEDQA_INDEX``.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from platformdirs import user_cache_path, user_config_path, user_data_path
+
+from index.encode import BACKENDS, DEFAULT_MODEL
+from index.errors import SettingsError
+from qa.confidence import THRESHOLD
+
+PREFIX = "SEEDQA_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set."""
+
+    seeds: Path = Path("seeds")
+    """Folder of documents."""
+    index: Path = field(default_factory=lambda: user_data_path("seedqa", appauthor=False) / "index")
+    """Folder of the index."""
+    cache: Path = field(default_factory=lambda: user_cache_path("seedqa", appauthor=False))
+    """Folder of prepared encoders."""
+    model: str = DEFAULT_MODEL
+    """A sentence-transformers model: a name or a folder."""
+    backend: str = "openvino"
+    """Encoder backend: openvino or torch."""
+    k: int = 5
+    """Passages in an answer."""
+    threshold: float = THRESHOLD
+    """Confidence below which an answer is "not found"."""
+
+
+_PATHS = ("seeds", "index", "cache")
+_NAMES = tuple(f.name for f in fields(Settings))
+
+
+def read_settings(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
+    """Return the settings from file and environment.
+
+    Raises SettingsError for an unknown name or a value of the wrong type, naming where it stands.
+    """
+    variables = os.environ if environment is None else environment
+    here = Path.cwd() if folder is None else folder
+    path = _find_file(variables, here)
+    values = _from_file(path) if path else {}
+    for name in _NAMES:
+        if (value := variables.get(PREFIX + name.upper())) is not None:
+            values[name] = (value, f"${PREFIX}{name.upper()}")
+    checked = {name: _convert(name, value, where) for name, (value, where) in values.items()}
+    return Settings(**checked)
+
+
+def _find_file(variables: Mapping[str, str], here: Path) -> Path | None:
+    if named := variables.get(PREFIX + "CONFIG"):
+        return Path(named).expanduser()
+    candidates = (
+        here / "seedqa.toml",
+        here / "pyproject.toml",
+        user_config_path("seedqa", appauthor=False) / "seedqa.toml",
+    )
+    return next((path for path in candidates if path.is_file() and _table(path) is not None), None)
+
+
+def _table(path: Path) -> dict[str, Any] | None:
+    """Return the table of a settings file, or nothing where it has none."""
+    try:
+        found = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"settings file {path} can't be read ({error.strerror}); check SEEDQA_CONFIG") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {path} is not valid TOML ({error}); mend or move it") from error
+    table = found.get("tool", {}).get("seedqa") if isinstance(found.get("tool", {}), dict) else None
+    return table if isinstance(table, dict) else None
+
+
+def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
+    table = _table(path) or {}
+    unknown = sorted(table.keys() - set(_NAMES))
+    if unknown:
+        raise SettingsError(f"{path} sets {unknown[0]!r}, which is no setting; expected {', '.join(_NAMES)}")
+    values = {name: (value, str(path)) for name, value in table.items()}
+    for name in _PATHS:
+        if name in values and isinstance(values[name][0], str):
+            values[name] = (str(path.resolve().parent / Path(values[name][0]).expanduser()), str(path))
+    return values
+
+
+def _convert(name: str, value: Any, where: str) -> Any:
+    kind = {"k": int, "threshold": float}.get(name, str)
+    try:
+        found: Any = msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{name} in {where} is {value!r}, expected {kind.__name__}") from error
+    if name == "k" and found < 1:
+        raise SettingsError(f"k in {where} is {found}, expected 1 or more")
+    if name == "threshold" and not 0 <= found <= 1:
+        raise SettingsError(f"threshold in {where} is {found}, expected a number from 0 to 1")
+    if name == "backend" and found not in BACKENDS:
+        raise SettingsError(f"backend in {where} is {found!r}, expected {' or '.join(BACKENDS)}")
+    return Path(found).expanduser() if name in _PATHS else found

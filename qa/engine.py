@@ -1,0 +1,344 @@
+"""An open index that answers questions: the one engine under command line, Python and page."""
+
+from __future__ import annotations
+
+import fnmatch
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from index.analyse import question_terms, terms, words
+from index.encode import Encoder, open_encoder
+from index.errors import ModelMismatch, QuestionError, SeedQAError
+from index.layout import IndexPaths
+from index.manifest import Manifest
+from index.records import Progress, no_progress
+from index.snapshot import Snapshot, open_current
+from index.store import StoredDocument, StoredPassage
+from index.vectors import Mask
+from qa.answer import Answer, Citation, Result, Verification
+from qa.citation import make_link, verify_link
+from qa.confidence import THRESHOLD, Signals, confidence
+from qa.config import read_settings
+from qa.evidence import Terms, coverage, sentence_scores
+from qa.ranking import alpha
+from qa.search import Candidate, rank
+
+MAX_QUESTION = 4000
+"""Characters of a question; more is a document."""
+
+
+class _Held:
+    """A snapshot in use, closed when the last question on it is answered and a newer one is in force."""
+
+    def __init__(self, snapshot: Snapshot, encoder: Encoder) -> None:
+        self.snapshot = snapshot
+        self.encoder = encoder
+        self.users = 0
+        self.retired = False
+
+
+class Index:
+    """Answers questions from the snapshot in force, and from a newer one as soon as a build publishes it.
+
+    Each answer is computed on one snapshot. Thread-safe; a context manager that lets go of the files.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        cache: Path,
+        *,
+        model: str | None = None,
+        threshold: float = THRESHOLD,
+        encoder: Encoder | None = None,
+        progress: Progress = no_progress,
+    ) -> None:
+        """Open the index in ``root``; ``encoder`` replaces the one that would be opened from ``cache``.
+
+        Raises SnapshotError where there is no usable snapshot, and ModelMismatch where ``model`` or
+        ``encoder`` is not what it was built with.
+        """
+        self._paths = IndexPaths(root)
+        self._cache = cache
+        self._model = model
+        self._threshold = threshold
+        self._encoder = encoder
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._closed = False
+        self._trouble = ""
+        self._seen = self._stamp()
+        self._held = self._open()
+
+    def _stamp(self) -> tuple[int, int]:
+        """Return what changes whenever CURRENT is replaced."""
+        try:
+            found = self._paths.current.stat()
+        except OSError:
+            return (0, 0)
+        return (found.st_mtime_ns, found.st_ino)
+
+    def _open(self) -> _Held:
+        snapshot = open_current(self._paths)
+        try:
+            return _Held(snapshot, self._fitting_encoder(snapshot.manifest))
+        except BaseException:
+            snapshot.close()
+            raise
+
+    def _fitting_encoder(self, manifest: Manifest) -> Encoder:
+        built = manifest.encoder
+        if self._model is not None and self._model != built.model:
+            raise ModelMismatch(
+                f"the index in {self._paths.root} was built with model {built.model}, asked for {self._model}; "
+                f"rebuild it: qa build --model {self._model}"
+            )
+        if self._encoder is None:
+            return open_encoder(built, self._cache, self._progress)
+        if self._encoder.info.fingerprint != built.fingerprint:
+            raise ModelMismatch(
+                f"the index in {self._paths.root} was built with model {built.model} ({built.fingerprint[:12]}…), "
+                f"found {self._encoder.info.model} ({self._encoder.info.fingerprint[:12]}…); rebuild it: qa build"
+            )
+        return self._encoder
+
+    @contextmanager
+    def _in_force(self) -> Iterator[_Held]:
+        """Lend the snapshot in force for one question."""
+        with self._lock:
+            if self._closed:
+                raise SeedQAError("this index is closed; open it again with open_index")
+            stamp = self._stamp()
+            if stamp != self._seen:
+                self._switch(stamp)
+            held = self._held
+            held.users += 1
+        try:
+            yield held
+        finally:
+            with self._lock:
+                held.users -= 1
+                self._let_go(held)
+
+    def _switch(self, stamp: tuple[int, int]) -> None:
+        """Take the newer snapshot; where it can't be opened, go on with the one at hand and say so."""
+        try:
+            newer = self._open()
+        except SeedQAError as error:
+            self._trouble = f"a newer snapshot can't be opened, so this is from the one before: {error}"
+            return
+        self._trouble, self._seen = "", stamp
+        older, self._held = self._held, newer
+        older.retired = True
+        self._let_go(older)
+
+    @staticmethod
+    def _let_go(held: _Held) -> None:
+        if held.retired and not held.users:
+            held.snapshot.close()
+
+    def close(self) -> None:
+        """Let go of the index once the questions under way are answered."""
+        with self._lock:
+            if not self._closed:
+                self._closed = self._held.retired = True
+                self._let_go(self._held)
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the snapshot in force holds and how it was made."""
+        with self._in_force() as held:
+            return held.snapshot.manifest
+
+    @property
+    def documents(self) -> tuple[StoredDocument, ...]:
+        """The documents of the snapshot in force, sorted by path."""
+        with self._in_force() as held:
+            return held.snapshot.store.documents
+
+    def search(self, question: str, k: int = 5, documents: str | Sequence[str] | None = None) -> Answer:
+        """Return the ``k`` passages that answer best, each with its evidence sentence and citation.
+
+        ``documents`` limits the search to paths that match one of these patterns (``*`` and ``?``).
+
+        Raises QuestionError for a question without words or longer than MAX_QUESTION characters, for
+        ``k`` below 1, and for a pattern that matches no document.
+        """
+        asked = check_question(question)
+        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+            raise QuestionError(f"k is {k!r}, expected a whole number of 1 or more")
+        with self._in_force() as held:
+            snapshot = held.snapshot
+            notes = [self._trouble] if self._trouble else []
+            allowed = _allowed(snapshot, documents)
+            within = snapshot.manifest.counts.passages if allowed is None else int(allowed.sum())
+            if k > within:
+                notes.append(f"asked for {k} passages, there are only {within}")
+            asked_terms = question_terms(asked, snapshot.manifest.languages)
+            vector = held.encoder.encode_question(asked)
+            if len(asked) > held.encoder.info.sentence_tokens:  # can't have more tokens than characters
+                read = len(held.encoder.token_spans([asked])[0])
+                if read > held.encoder.info.sentence_tokens:
+                    notes.append(
+                        f"the question has {read} tokens; meaning is taken from the first "
+                        f"{held.encoder.info.sentence_tokens}, words from all"
+                    )
+            candidates = rank(snapshot, vector, asked_terms, min(k, within), allowed)
+            results = _results(snapshot, asked_terms, candidates)
+        best = results[0].confidence if results else 0.0
+        return Answer(
+            question=question,
+            found=best >= self._threshold,
+            confidence=best,
+            threshold=self._threshold,
+            snapshot=snapshot.id,
+            results=results,
+            notes=tuple(notes),
+        )
+
+    def verify(self, citation: Citation | str) -> Verification:
+        """Re-read the source of a citation or of its link: verified, source changed or source missing.
+
+        Raises CitationError where the link can't be read.
+        """
+        link = citation.link if isinstance(citation, Citation) else citation
+        with self._in_force() as held:
+            return verify_link(link, held.snapshot.seeds)
+
+
+def check_question(question: str) -> str:
+    """Return the question trimmed and in valid Unicode. Raises QuestionError where it can't be asked."""
+    if not isinstance(question, str):
+        raise QuestionError(f"the question is {type(question).__name__}, expected text")
+    trimmed = question.encode("utf-8", "replace").decode("utf-8").strip()
+    if not trimmed:
+        raise QuestionError("the question is empty; ask in a few words")
+    if len(trimmed) > MAX_QUESTION:
+        raise QuestionError(
+            f"the question has {len(trimmed):,} characters, expected at most {MAX_QUESTION:,}; ask in fewer words"
+        )
+    if not words(trimmed):
+        raise QuestionError(f"the question {trimmed[:40]!r} has no words; ask in a few words")
+    return trimmed
+
+
+def _allowed(snapshot: Snapshot, documents: str | Sequence[str] | None) -> Mask | None:
+    """Return a flag for each passage, or nothing where all may answer."""
+    if documents is None:
+        return None
+    patterns = [documents] if isinstance(documents, str) else list(documents)
+    chosen = np.array([any(fnmatch.fnmatchcase(d.path, p) for p in patterns) for d in snapshot.store.documents])
+    if not chosen.any():
+        raise QuestionError(f"no document matches {', '.join(patterns)}; qa status --documents lists them")
+    allowed: Mask = chosen[snapshot.store.passage_documents]
+    return allowed
+
+
+def _results(snapshot: Snapshot, asked: Terms, candidates: Sequence[Candidate]) -> tuple[Result, ...]:
+    passages = snapshot.store.passages([candidate.row for candidate in candidates])
+    idf = {term: snapshot.lexical.idf(term) for variants in asked for term in variants}
+    pairs = zip(candidates, passages, strict=True)
+    return tuple(_result(snapshot, asked, idf, place, *pair) for place, pair in enumerate(pairs, 1))
+
+
+def _result(
+    snapshot: Snapshot,
+    asked: Terms,
+    idf: Mapping[str, float],
+    place: int,
+    candidate: Candidate,
+    stored: StoredPassage,
+) -> Result:
+    document = snapshot.store.document(stored.document)
+    encoder = snapshot.manifest.encoder
+    sentences = stored.passage.sentences
+    spoken = [terms(stored.sentence_text(sentence), document.language) for sentence in sentences]
+    scores = sentence_scores(candidate.cosines, spoken, asked, idf, alpha(encoder.cosine_std))
+    body = [at for at, sentence in enumerate(sentences) if not sentence.heading] or list(range(len(sentences)))
+    chosen = max(body, key=lambda at: scores[at])
+    context = terms(" ".join((document.title, *stored.passage.section)), document.language)
+    cosine = float(candidate.cosines.max())
+    in_passage = coverage(asked, {*context, *(term for part in spoken for term in part)}, idf)
+    signals = Signals(
+        closeness=(cosine - encoder.cosine_mean) / encoder.cosine_std,
+        in_passage=in_passage,
+        in_evidence=coverage(asked, set(spoken[chosen]), idf),
+    )
+    return Result(
+        rank=place,
+        score=candidate.score,
+        confidence=confidence(signals),
+        cosine=round(cosine, 6),
+        bm25=round(candidate.bm25, 6),
+        coverage=round(in_passage, 6),
+        citation=_citation(document, stored, chosen),
+    )
+
+
+def _citation(document: StoredDocument, stored: StoredPassage, chosen: int) -> Citation:
+    passage, evidence = stored.passage, stored.passage.sentences[chosen]
+    ranges = (passage.start, passage.end), (evidence.start, evidence.end)
+    return Citation(
+        title=document.title,
+        path=document.path,
+        sha256=document.sha256,
+        section=passage.section,
+        line_start=passage.line_start,
+        line_end=passage.line_end,
+        start=passage.start,
+        end=passage.end,
+        quote=stored.text,
+        evidence_start=evidence.start,
+        evidence_end=evidence.end,
+        link=make_link(document.path, document.sha256, *ranges, stored.text),
+    )
+
+
+def open_index(
+    index: str | Path | None = None,
+    *,
+    cache: str | Path | None = None,
+    model: str | None = None,
+    threshold: float | None = None,
+    encoder: Encoder | None = None,
+    progress: Progress = no_progress,
+) -> Index:
+    """Open an index for questions; what is not given comes from the settings (qa.config).
+
+    Use it as a context manager, or call ``close``. Raises SnapshotError where there is no usable
+    snapshot and ModelError where its encoder can't be opened.
+    """
+    settings = read_settings()
+    return Index(
+        Path(index) if index is not None else settings.index,
+        Path(cache) if cache is not None else settings.cache,
+        model=model,
+        threshold=settings.threshold if threshold is None else threshold,
+        encoder=encoder,
+        progress=progress,
+    )
+
+
+def search(
+    question: str,
+    k: int = 5,
+    documents: str | Sequence[str] | None = None,
+    *,
+    index: str | Path | None = None,
+) -> Answer:
+    """Open an index, ask one question and close it; to ask more than one, use ``open_index``."""
+    with open_index(index) as opened:
+        return opened.search(question, k=k, documents=documents)

@@ -1,0 +1,96 @@
+"""From a question to ranked passages of one snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.encode import FloatArray
+from index.snapshot import Snapshot
+from index.vectors import Mask
+from qa.ranking import alpha, fuse, passage_similarity
+
+DEPTH = 100
+"""Candidates taken from each side; deeper changes no ranking on the sets of docs/ranking.md."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A ranked passage."""
+
+    row: int
+    score: float
+    """Combined score, at most 1; comparable within one question only."""
+    bm25: float
+    cosines: FloatArray
+    """Cosine of the question with each of the passage's sentences."""
+
+
+def rank(
+    snapshot: Snapshot, vector: FloatArray, terms: tuple[tuple[str, ...], ...], k: int, allowed: Mask | None = None
+) -> list[Candidate]:
+    """Return the ``k`` best passages, best first; ties go by passage id.
+
+    ``terms`` are the question's, from ``index.analyse.question_terms``; ``allowed`` limits the search to
+    some passages (one flag each). Candidates come from both sides, and each gets both scores exactly.
+    """
+    bm25 = snapshot.lexical.scores(term for variants in terms for term in variants)
+    if allowed is not None:
+        bm25 = np.where(allowed, bm25, np.float32(0))
+    rows = _candidates(snapshot, vector, bm25, k, allowed)
+    if not len(rows):
+        return []
+    sentences, starts = _sentences(snapshot, rows)
+    cosines = snapshot.vectors.cosines(vector, sentences)
+    weight = alpha(snapshot.manifest.encoder.cosine_std)
+    scores = fuse(passage_similarity(cosines, starts), bm25[rows], weight)
+    ends = np.append(starts[1:], len(cosines))
+    return [
+        Candidate(
+            row=int(rows[at]),
+            score=float(scores[at]),
+            bm25=float(bm25[rows[at]]),
+            cosines=cosines[starts[at] : ends[at]],
+        )
+        for at in _best(snapshot, rows, scores, k)
+    ]
+
+
+def _candidates(
+    snapshot: Snapshot, vector: FloatArray, bm25: FloatArray, k: int, allowed: Mask | None
+) -> NDArray[np.int64]:
+    """Return the rows of passages that either side finds, ascending; all, where those are fewer than asked."""
+    total = len(bm25)
+    depth = max(DEPTH, 4 * k)
+    if depth < total:
+        flags = None if allowed is None else np.repeat(allowed, _sizes(snapshot))
+        nearest = snapshot.vectors.nearest(vector, depth, flags)
+        by_meaning = np.searchsorted(snapshot.store.first_sentences, nearest, side="right") - 1
+        by_words = np.argpartition(-bm25, depth)[:depth]
+        found = np.union1d(by_meaning, by_words[bm25[by_words] > 0])
+        if len(found) >= k:
+            return found
+    return np.arange(total) if allowed is None else np.flatnonzero(allowed)
+
+
+def _sizes(snapshot: Snapshot) -> NDArray[np.int64]:
+    return np.diff(np.append(snapshot.store.first_sentences, len(snapshot.vectors)))
+
+
+def _sentences(snapshot: Snapshot, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the sentence rows of passages one after the other, and where each passage's begin."""
+    first = snapshot.store.first_sentences[rows]
+    sizes = _sizes(snapshot)[rows]
+    starts = np.append(0, np.cumsum(sizes)[:-1])
+    return np.repeat(first - starts, sizes) + np.arange(sizes.sum()), starts
+
+
+def _best(snapshot: Snapshot, rows: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> list[int]:
+    """Return the places of the ``k`` highest scores, ties in the order of passage ids."""
+    k = min(k, len(scores))
+    least = np.partition(scores, -k)[-k]
+    places = np.flatnonzero(scores >= least).tolist()
+    ids = dict(zip(places, snapshot.store.passage_ids([int(rows[at]) for at in places]), strict=True))
+    return sorted(places, key=lambda at: (-scores[at], ids[at]))[:k]

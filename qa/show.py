@@ -1,0 +1,221 @@
+"""What the command line prints. Text from documents is shown as it is, never read as markup."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from index.manifest import Manifest
+from index.records import SEPARATOR, BuildReport, Skipped, no_progress
+from index.records import Progress as Report
+from index.snapshot import Difference, Finding
+from qa.answer import Answer, Result, Verification
+
+_out = Console(highlight=False, soft_wrap=False)
+_err = Console(stderr=True, highlight=False)
+
+_STAGES = {
+    "prepare": "Preparing the model (once)",
+    "scan": "Finding files",
+    "load": "Reading documents",
+    "encode": "Encoding sentences",
+    "lexical": "Counting words",
+    "write": "Writing the snapshot",
+    "check": "Checking it",
+    "publish": "Putting it in force",
+}
+_CONTROL = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}")
+
+
+def _clean(text: str) -> str:
+    """Return a document's text without control characters, which could drive the terminal."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROL)
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Report]:
+    """Show a bar for each stage on a terminal; elsewhere, or when ``quiet``, nothing."""
+    if quiet or not _err.is_terminal:
+        yield no_progress
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    tasks: dict[str, Any] = {}
+    with Progress(*columns, console=_err, transient=True) as bars:
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                for task in tasks.values():
+                    bars.update(task, total=1, completed=1, visible=False)
+                tasks[stage] = bars.add_task(_STAGES[stage], total=None)
+            bars.update(tasks[stage], completed=done, total=total or None)
+
+        yield report
+
+
+def json_line(value: Any) -> None:
+    """Print a record or plain value as one JSON document."""
+    _write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def line(text: str) -> None:
+    """Print one line."""
+    _write(text)
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(
+        text.encode(sys.stdout.encoding or "utf-8", "replace").decode(sys.stdout.encoding or "utf-8") + "\n"
+    )
+    sys.stdout.flush()
+
+
+def problem(text: str) -> None:
+    """Print an error as one line."""
+    one_line = _clean(" ".join(text.split()))
+    _err.print(Text("qa: ", style="bold red") + Text(one_line), soft_wrap=True)
+
+
+def prompt() -> str:
+    """Ask for a question on the terminal; an empty string at the end of input."""
+    try:
+        return _out.input(Text("\n? ", style="bold"))
+    except EOFError:
+        return ""
+
+
+def answer(found: Answer) -> None:
+    """Print an answer: numbered passages, or that there is none."""
+    for note in found.notes:
+        _out.print(Text(f"Note: {note}", style="yellow"))
+    if not found.found:
+        _out.print(
+            Text("Not found in these documents.", style="bold yellow")
+            + Text(f" Confidence {found.confidence:.2f} is below {found.threshold:.2f}; nearest passages:")
+        )
+    for result in found.results:
+        _result(result)
+
+
+def _result(result: Result) -> None:
+    citation = result.citation
+    heading = SEPARATOR.join((citation.title, *citation.section))
+    _out.print()
+    _out.print(Text(f"{result.rank}. ") + Text(_clean(heading), style="bold"))
+    body = Text()
+    cuts = citation.evidence_start - citation.start, citation.evidence_end - citation.start
+    body.append(_clean(citation.quote[: cuts[0]]))
+    if _out.is_terminal and not _out.no_color:
+        body.append(_clean(citation.evidence), style="bold reverse")
+    else:
+        body.append(f">>>{_clean(citation.evidence)}<<<")
+    body.append(_clean(citation.quote[cuts[1] :]))
+    place = f"{citation.place} · confidence {result.confidence:.2f} · score {result.score:.3f}"
+    _indented(Text(_clean(place), style="cyan"))
+    _indented(body)
+    _out.print(Text("   " + citation.link, style="dim"), soft_wrap=True)
+
+
+def _indented(text: Text) -> None:
+    """Print text under a heading; only a terminal gets lines broken to its width."""
+    if _out.is_terminal:
+        _out.print(Padding(text, (0, 0, 0, 3)))
+    else:
+        _out.print(Text("\n").join(Text("   ") + part for part in text.split("\n")), soft_wrap=True)
+
+
+def verification(found: Verification) -> None:
+    """Print what became of a citation, as a sign, a word and a sentence."""
+    sign, style = {"verified": ("✔", "green"), "source changed": ("≠", "yellow")}.get(found.status, ("✘", "red"))
+    _out.print(
+        Text(f"{sign} {found.status}", style=f"bold {style}") + Text(f": {_clean(found.detail)}"), soft_wrap=True
+    )
+
+
+def build_report(report: BuildReport) -> None:
+    """Print the summary of a build and its coverage report."""
+    _out.print(
+        f"Indexed {report.documents} documents, {report.passages} passages, {report.sentences} sentences "
+        f"({report.reused} vectors reused) in {report.seconds:.1f} s.",
+        soft_wrap=True,
+    )
+    same = " (nothing changed)" if report.snapshot == report.previous else ""
+    _out.print(f"Snapshot {report.snapshot} is in force{same}.")
+    _listing(f"Left out {len(report.skipped)} of {report.files}:", report.skipped)
+    _listing("Notes on indexed files:", report.notes)
+
+
+def _listing(title: str, rows: Sequence[Skipped]) -> None:
+    if rows:
+        _out.print(title)
+        table = Table.grid(padding=(0, 2))
+        for row in rows:
+            table.add_row(Text("  " + _clean(row.path)), Text(_clean(row.reason), style="yellow"))
+        _out.print(table)
+
+
+def status(manifest: Manifest, index: str, seeds: str, built: str, documents: bool) -> None:
+    """Print what a snapshot holds."""
+    encoder, counts = manifest.encoder, manifest.counts
+    table = Table.grid(padding=(0, 2))
+    rows = (
+        ("Snapshot", f"{manifest.id}, built {built}, format {manifest.format}"),
+        ("Index", index),
+        ("Seeds", seeds),
+        ("Holds", f"{counts.documents} documents, {counts.passages} passages, {counts.sentences} sentences"),
+        ("Model", f"{encoder.model}, {encoder.precision} on {encoder.backend}, {encoder.fingerprint[:12]}"),
+        ("Languages", ", ".join(manifest.languages)),
+    )
+    for name, value in rows:
+        table.add_row(Text(name, style="bold"), Text(_clean(value)))
+    _out.print(table, soft_wrap=True)
+    if documents:
+        listing = Table("Path", "Title", "Passages", "Bytes", "sha256", box=None, pad_edge=False)
+        for document in manifest.documents:
+            listing.add_row(
+                Text(_clean(document.path)), Text(_clean(document.title)), str(document.passages),
+                str(document.bytes), document.sha256[:12],
+            )  # fmt: skip
+        _out.print(listing)
+    _listing(f"Left out {len(manifest.skipped)}:", manifest.skipped)
+    _listing(
+        "Notes on indexed files:", [Skipped(path=d.path, reason=note) for d in manifest.documents for note in d.notes]
+    )
+
+
+def findings(checked: Sequence[str], found: Sequence[Finding]) -> None:
+    """Print what a check of the index found."""
+    for finding in found:
+        _out.print(Text(f"✘ {finding.snapshot}: {_clean(finding.problem)}", style="red"), soft_wrap=True)
+    if not found:
+        _out.print(f"✔ {len(checked)} snapshots checked: every hash, count and format version fits.")
+
+
+def difference(found: Difference) -> None:
+    """Print what changed between two snapshots."""
+    _out.print(f"{found.old} → {found.new}")
+    for sign, style, paths in (
+        ("+", "green", found.added),
+        ("~", "yellow", found.changed),
+        ("-", "red", found.removed),
+    ):
+        for path in paths:
+            _out.print(Text(f"{sign} {_clean(path)}", style=style))
+    for setting in found.settings:
+        _out.print(Text(f"! {setting}", style="cyan"))
+    if not (found.added or found.changed or found.removed or found.settings):
+        _out.print("No difference.")

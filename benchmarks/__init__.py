@@ -1,0 +1,1 @@
+"""Measurements: each module writes one file of figures under benchmarks/out."""

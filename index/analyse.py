@@ -6,11 +6,11 @@ spaces as overlapping pairs of characters; accents dropped; words that every que
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
 
+import regex
 import Stemmer
 
 ANALYSER = "snowball-1"
@@ -30,7 +30,8 @@ _STEMMERS = {
 # more often than any other. Measured in docs/ranking.md against longer lists and none.
 _STOP = {
     "en": "a an and are as at be but by for if in into is it no not of on or such that the their then there these "
-    "they this to was will with what which who whom whose when where why how do does did has have had can",
+    "they this to was will with what which who whom whose when where why how do does did has have had can could should "
+    "would i me my mine we us our ours you your yours",
     "de": "der die das den dem des ein eine einen einem einer eines und oder aber ist sind war waren wird werden zu "
     "in im an am auf mit von vom für bei als auch es er sie wir ich nicht was wer wen wem wessen wann wo warum wie "
     "welche welcher welches hat haben hatte kann",
@@ -46,13 +47,14 @@ _STOP = {
     "waarom hoe heeft hebben had kan",
 }
 
-_TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_UNSPACED = re.compile(
+_TOKEN = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*")
+_UNSPACED = regex.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003134f]+"
 )
-_MARKS = re.compile("[\u0300-\u036f]+")
-_APOSTROPHE = re.compile(r"['’].*$")
+_MARKS = regex.compile("[\u0300-\u036f]+")
+_ELIDED = regex.compile(r"(?<!\w)\p{L}['’](?=\p{L})|(?<=\p{L})['’]\p{L}(?!\w)")
+"""A single letter before or after an apostrophe: l’école, dog’s, O’Neill."""
 
 
 @cache
@@ -69,9 +71,10 @@ def _stop_words(language: str) -> frozenset[str]:
 def words(text: str) -> list[str]:
     """Return the words of ``text``, folded but not stemmed, with pairs for scripts without spaces."""
     found: list[str] = []
-    for token in _TOKEN.findall(unicodedata.normalize("NFKC", text).casefold()):
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    for token in _TOKEN.findall(_ELIDED.sub(" ", folded) if "'" in folded or "’" in folded else folded):
         if not _UNSPACED.search(token):
-            found.append(_APOSTROPHE.sub("", token))
+            found.append(token)
             continue
         at = 0
         for run in _UNSPACED.finditer(token):

@@ -1,7 +1,7 @@
 """BM25 over passages: an inverted index in plain arrays, memory-mapped.
 
 The weight of a term in a passage is stored without its idf, rounded to 1/512, so that the same weights
-can serve as sparse vectors elsewhere and their sums in float32 are exact:
+can serve as sparse vectors elsewhere, with idf in the question's vector:
 
     weight(t, p) = tf · (k1 + 1) / (tf + k1 · (1 − b + b · |p| / average |p|))
     idf(t)       = ln(1 + (N − df + 0.5) / (df + 0.5))
@@ -124,15 +124,16 @@ class Lexical:
         names = ("starts", "passages", "frequencies", "weights")
         try:
             arrays = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names]
-            self._terms = sqlite3.connect(
-                f"{(folder / 'terms.sqlite').resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
-            )
+            uri = f"{(folder / 'terms.sqlite').resolve().as_uri()}?mode=ro&immutable=1"
+            self._terms = sqlite3.connect(uri, uri=True, check_same_thread=False)
             (terms,) = self._terms.execute("SELECT count(*) FROM term").fetchone()
-        except (ValueError, sqlite3.Error) as error:
+        except (ValueError, OSError, EOFError, sqlite3.Error) as error:
             raise SnapshotDamaged(f"{folder} can't be read ({error}); rebuild the index: qa build") from error
         self._starts, self._passages, self._frequencies, self._weights = arrays
         postings = int(self._starts[-1]) if len(self._starts) else -1
-        if len(self._starts) != terms + 1 or {len(array) for array in arrays[1:]} != {postings}:
+        fit = len(self._starts) == terms + 1 and {len(array) for array in arrays[1:]} == {postings}
+        if not fit or int(self._passages.max(initial=0)) >= max(passages, 1):
+            self._terms.close()
             raise SnapshotDamaged(f"{folder} holds arrays that do not fit each other; rebuild the index: qa build")
         self.count = passages
 

@@ -34,7 +34,7 @@ class Block:
     start: int
     end: int
     kind: str
-    """One of ``heading``, ``text``, ``row`` and ``code``."""
+    """One of ``heading``, ``text``, ``row``, ``header`` (a row of column names) and ``code``."""
     section: tuple[str, ...] = ()
     """The headings above the block, outermost first, without the document's title."""
 
@@ -82,7 +82,7 @@ class Sentence:
     start: int
     end: int
     heading: bool = False
-    """Headings help to find a passage; they are evidence only where a passage has nothing else."""
+    """Headings, column names and ornaments help to find a passage; they are evidence only where it has nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

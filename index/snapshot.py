@@ -130,16 +130,18 @@ def write_origin(paths: SnapshotPaths, seeds: Path) -> None:
     """Remember the folder that a snapshot was read from."""
     name = str(seeds.resolve())
     record = _Origin(seeds=name, checksum=hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest())
-    replace_file(paths.origin, msgspec.json.encode(record) + b"\n")
+    replace_file(paths.origin, msgspec.json.encode(record))
 
 
 def read_origin(paths: SnapshotPaths) -> Path:
     """Return the folder that a snapshot was read from. Raises SnapshotDamaged."""
     try:
-        record = msgspec.json.decode(paths.origin.read_bytes(), type=_Origin)
+        data = paths.origin.read_bytes()
+        record = msgspec.json.decode(data, type=_Origin)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise SnapshotDamaged(f"{paths.origin} can't be read; {REBUILD}") from error
-    if hashlib.sha256(record.seeds.encode("utf-8", "surrogateescape")).hexdigest() != record.checksum:
+    digest = hashlib.sha256(record.seeds.encode("utf-8", "surrogateescape")).hexdigest()
+    if digest != record.checksum or msgspec.json.encode(record) != data:
         raise SnapshotDamaged(f"{paths.origin} is damaged: its checksum does not fit; {REBUILD}")
     return Path(record.seeds)
 

@@ -20,6 +20,9 @@ CODE_TOKENS = 96
 """Code is searched in runs of lines of about this size: a line alone says too little."""
 FILL = 0.5
 """A passage at least this full ends at the paragraph rather than cut the next one in two."""
+LONG_TOKEN = 64
+"""Characters of the longest token that counts as one: tokenizers take an endless word for a single unknown."""
+
 WRAPPED = 200
 """No one wraps lines by hand at more characters than this."""
 
@@ -29,6 +32,7 @@ SPLITTER = "structure-1"
 _SPAN = re.compile(r"\S(?:.*\S)?", re.DOTALL)
 _LINE = re.compile(r"[^\r\n]*\S[^\r\n]*")
 _WORD = re.compile(r"\w")
+_MARKER = re.compile(r"\(?(?:[0-9]{1,3}|[A-Za-z]|[ivxIVX]{1,4})[.)]")
 
 TokenSpans = Callable[[Sequence[str]], list[list[tuple[int, int]]]]
 """For each text, the half-open character range of each of its tokens, without special tokens."""
@@ -59,10 +63,11 @@ def split(extract: Extract, language: str, tokens: TokenSpans, sentence_tokens: 
         last: Block | None = None
         for (block, (start, end)), offsets in zip(spans, counted, strict=True):
             for begin, stop, count in _fit(extract.text[start:end], offsets, cap):
-                heading = block.kind == "heading"
+                words = _WORD.search(extract.text, start + begin, start + stop)
+                heading = block.kind in ("heading", "header") or words is None
                 pieces.append(_Piece(start + begin, start + stop, count, heading, block is not last))
                 last = block
-        pieces = _code_runs(pieces, blocks)
+        pieces = _code_runs(pieces, blocks, min(CODE_TOKENS, cap))
         passages.extend(_passage(extract, section, group) for group in _pack(pieces, PASSAGE_TOKENS))
     return tuple(passages)
 
@@ -81,7 +86,7 @@ def _by_section(blocks: Sequence[Block]) -> Iterator[tuple[tuple[str, ...], list
 
 def _spans(text: str, block: Block, language: str) -> Iterator[tuple[int, int]]:
     """Yield the trimmed range of each sentence of a block, or of each line of code."""
-    if block.kind in ("heading", "row"):
+    if block.kind in ("heading", "row", "header"):
         yield block.start, block.end
         return
     if block.kind == "code":
@@ -113,7 +118,7 @@ def _sentences(body: str, offset: int, language: str) -> Iterator[tuple[int, int
         if trimmed is None:
             continue
         start = held if held is not None else trimmed.start()
-        if not _WORD.search(trimmed.group()) or (len(trimmed.group()) <= 3 and trimmed.end() < len(body)):
+        if not _WORD.search(trimmed.group()) or (_MARKER.fullmatch(trimmed.group()) and trimmed.end() < len(body)):
             held = start  # a bare list marker or ornament joins what follows
             continue
         yield offset + start, offset + trimmed.end()
@@ -124,6 +129,7 @@ def _sentences(body: str, offset: int, language: str) -> Iterator[tuple[int, int
 
 def _fit(body: str, offsets: list[tuple[int, int]], cap: int) -> Iterator[tuple[int, int, int]]:
     """Yield ``(start, end, tokens)`` of the parts of ``body`` that have at most ``cap`` tokens each."""
+    offsets = [part for span in offsets for part in _parts(*span)]
     count = len(offsets)
     if count <= cap:
         yield 0, len(body), count
@@ -134,14 +140,22 @@ def _fit(body: str, offsets: list[tuple[int, int]], cap: int) -> Iterator[tuple[
         while cut > first + cap // 2 and not body[offsets[cut][0] - 1 : offsets[cut][0]].isspace():
             cut -= 1
         if cut == first + cap // 2:
-            cut = first + cap  # no white space: between two tokens
+            cut = first + cap  # no white space: between two tokens, but not within a character
+            while cut > first + 1 and offsets[cut][0] == offsets[cut - 1][0]:
+                cut -= 1
         yield start, len(body[: offsets[cut][0]].rstrip()), cut - first
         first, start = cut, offsets[cut][0]
     yield start, len(body), count - first
 
 
-def _code_runs(pieces: list[_Piece], blocks: Sequence[Block]) -> list[_Piece]:
-    """Join lines of one code block into runs of at most CODE_TOKENS tokens."""
+def _parts(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield a token whole, or one that stands for an endless word in parts, as if it were several."""
+    for begin in range(start, max(end, start + 1), LONG_TOKEN):
+        yield begin, min(end, begin + LONG_TOKEN)
+
+
+def _code_runs(pieces: list[_Piece], blocks: Sequence[Block], limit: int) -> list[_Piece]:
+    """Join lines of one code block into runs of at most ``limit`` tokens."""
     code = {block.start for block in blocks if block.kind == "code"}
     if not code:
         return pieces
@@ -151,7 +165,7 @@ def _code_runs(pieces: list[_Piece], blocks: Sequence[Block]) -> list[_Piece]:
         if piece.opens:
             inside = piece.start in code
         previous = joined[-1] if joined else None
-        if inside and previous and not piece.opens and previous.tokens + piece.tokens <= CODE_TOKENS:
+        if inside and previous and not piece.opens and previous.tokens + piece.tokens <= limit:
             joined[-1] = _Piece(previous.start, piece.end, previous.tokens + piece.tokens, False, previous.opens)
         else:
             joined.append(piece)

@@ -25,10 +25,11 @@ VERIFIED, CHANGED, MISSING = "verified", "source changed", "source missing"
 
 _DIGITS = 16
 _LINK = re.compile(
-    r"seedqa:(?P<path>[^?#\s]+)\?chars=(?P<start>\d{1,12})-(?P<end>\d{1,12})"
-    r"&evidence=(?P<evidence_start>\d{1,12})-(?P<evidence_end>\d{1,12})"
+    r"seedqa:(?P<path>[^?#\s]+)\?chars=(?P<start>[0-9]{1,12})-(?P<end>[0-9]{1,12})"
+    r"&evidence=(?P<evidence_start>[0-9]{1,12})-(?P<evidence_end>[0-9]{1,12})"
     r"&source=(?P<source>[0-9a-f]{16})&quote=(?P<quote>[0-9a-f]{16})"
 )
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _EXAMPLE = "seedqa:PATH?chars=0-9&evidence=0-9&source=0123456789abcdef&quote=0123456789abcdef"
 
 
@@ -79,7 +80,7 @@ def parse_link(text: str) -> Link:
     if not link.start <= link.evidence_start < link.evidence_end <= link.end:
         raise CitationError(f"the ranges in {text.strip()[:120]!r} do not lie within each other; copy the link again")
     pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or "\0" in path or "\\" in path or ":" in path.split("/")[0]:
+    if pure.is_absolute() or ".." in pure.parts or "\0" in path or _DRIVE.match(path):
         raise CitationError(f"the path {path[:120]!r} leads out of the seeds folder; copy the link again")
     return link
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from index.errors import CitationError, QuestionError, SeedQAError, SettingsError
+from index.errors import CitationError, QuestionError, SeedQAError, SettingsError, SnapshotError
 from index.layout import IndexPaths
 from index.lock import lock
 from index.manifest import Manifest
@@ -60,21 +60,31 @@ def build(
 ) -> None:
     """Read the documents in SEEDS and put an index of them in force.
 
-    Unchanged documents are not encoded again. The index in force answers until the new one is complete.
+    Without SEEDS, the folder that the index was built from is read again. Unchanged documents are not
+    encoded again. The index in force answers until the new one is complete.
     """
     from index.build import build as build_index  # noqa: PLC0415 - loaders are not needed to ask
     from index.encode import load_encoder  # noqa: PLC0415
     from index.load import walk  # noqa: PLC0415
 
     settings = _settings(seeds=seeds, index=index, cache=cache, model=model, backend=backend)
-    walk(settings.seeds)  # a wrong folder is told before the model is prepared
+    folder = settings.seeds or _built_from(IndexPaths(settings.index))
+    walk(folder)  # a wrong folder is told before the model is prepared
     with show.progress(quiet=as_json) as progress:
         encoder = load_encoder(settings.model, settings.cache, settings.backend, progress)
-        report = build_index(settings.seeds, settings.index, encoder, progress)
+        report = build_index(folder, settings.index, encoder, progress)
     if as_json:
         show.json_line(report)
     else:
         show.build_report(report)
+
+
+def _built_from(paths: IndexPaths) -> Path:
+    """Return the folder that the snapshot in force was read from."""
+    try:
+        return read_origin(paths.snapshot(current_id(paths)))
+    except SnapshotError as error:
+        raise click.UsageError("name the folder of documents: qa build FOLDER") from error
 
 
 @cli.command()
@@ -136,7 +146,10 @@ def _converse(search: Callable[..., Any], k: int, documents: tuple[str, ...] | N
             code = code if talking else USAGE
             continue
         code = code if talking or answer.found or code else NOT_FOUND
-        (show.json_line if as_json else show.answer)(answer)
+        if as_json:
+            show.line(answer.to_json())
+        else:
+            show.answer(answer)
 
 
 @cli.command()
@@ -252,8 +265,11 @@ def main() -> None:
     """Run the command line: expected errors become one line and an exit code."""
     try:
         code = cli.main(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        show.line(error.format_message())
+        code = USAGE
     except click.ClickException as error:
-        show.problem(f"{error.format_message()}; see qa --help")
+        show.problem(f"{error.format_message().rstrip('.')}; see qa --help")
         code = USAGE
     except (click.Abort, KeyboardInterrupt):
         show.problem("interrupted; the snapshot in force is unchanged")

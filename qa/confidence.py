@@ -1,13 +1,22 @@
-"""How sure an answer is: a logistic model of three things that a reader can check.
+"""How sure an answer is: a logistic function of three things that a reader can check.
 
-The weights were fitted by benchmarks/fit_confidence.py on questions asked with and without the passages
-that answer them; docs/confidence.md has the data, the fit and the error rates of the threshold.
+    strength   = 0.0776 · closeness + 0.4 · in_passage + 0.2 · in_evidence
+    confidence = 1 / (1 + exp(−(SCALE · strength + OFFSET)))
+
+The weights within ``strength`` are those of cosine and coverage in the ranking's own study; SCALE and OFFSET
+were fitted by benchmarks/fit_confidence.py. docs/confidence.md has the data, the fit and its error rates.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+
+CLOSENESS, IN_PASSAGE, IN_EVIDENCE = 0.0776, 0.4, 0.2
+SCALE, OFFSET = 12.0, -9.7
+
+THRESHOLD = 0.3
+"""Answers below this confidence are "not found"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,16 +31,11 @@ class Signals:
     """The same for the evidence sentence alone."""
 
 
-BIAS = -6.0
-CLOSENESS = 0.5
-IN_PASSAGE = 2.5
-IN_EVIDENCE = 1.2
-
-THRESHOLD = 0.5
-"""Answers below this confidence are "not found"."""
+def strength(signals: Signals) -> float:
+    """Return the weighted sum of the signals; higher is better, 0.8 is about even."""
+    return CLOSENESS * signals.closeness + IN_PASSAGE * signals.in_passage + IN_EVIDENCE * signals.in_evidence
 
 
 def confidence(signals: Signals) -> float:
     """Return the probability that the passage answers the question: 0 to 1."""
-    logit = BIAS + CLOSENESS * signals.closeness + IN_PASSAGE * signals.in_passage + IN_EVIDENCE * signals.in_evidence
-    return round(1 / (1 + math.exp(-logit)), 6)
+    return round(1 / (1 + math.exp(-(SCALE * strength(signals) + OFFSET))), 6)

@@ -28,8 +28,8 @@ PREFIX = "SEEDQA_"
 class Settings:
     """Everything that can be set."""
 
-    seeds: Path = Path("seeds")
-    """Folder of documents."""
+    seeds: Path | None = None
+    """Folder of documents; without one, a rebuild reads the folder that the index was built from."""
     index: Path = field(default_factory=lambda: user_data_path("seedqa", appauthor=False) / "index")
     """Folder of the index."""
     cache: Path = field(default_factory=lambda: user_cache_path("seedqa", appauthor=False))
@@ -56,6 +56,8 @@ def read_settings(environment: Mapping[str, str] | None = None, folder: Path | N
     variables = os.environ if environment is None else environment
     here = Path.cwd() if folder is None else folder
     path = _find_file(variables, here)
+    if path and _table(path) is None:
+        raise SettingsError(f"settings file {path} has no table [tool.seedqa]; put the settings under that heading")
     values = _from_file(path) if path else {}
     for name in _NAMES:
         if (value := variables.get(PREFIX + name.upper())) is not None:

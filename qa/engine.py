@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import fnmatch
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
-from index.analyse import question_terms, terms, words
+from index.analyse import question_terms, words
 from index.encode import Encoder, open_encoder
 from index.errors import ModelMismatch, QuestionError, SeedQAError
 from index.layout import IndexPaths
 from index.manifest import Manifest
 from index.records import Progress, no_progress
 from index.snapshot import Snapshot, open_current
-from index.store import StoredDocument, StoredPassage
+from index.store import StoredDocument
 from index.vectors import Mask
-from qa.answer import Answer, Citation, Result, Verification
-from qa.citation import make_link, verify_link
-from qa.confidence import THRESHOLD, Signals, confidence
+from qa.answer import Answer, Citation, Verification
+from qa.assess import results_of
+from qa.citation import verify_link
+from qa.confidence import THRESHOLD
 from qa.config import read_settings
-from qa.evidence import Terms, coverage, sentence_scores
-from qa.ranking import alpha
-from qa.search import Candidate, rank
+from qa.search import rank
 
 MAX_QUESTION = 4000
 """Characters of a question; more is a document."""
@@ -197,10 +196,10 @@ class Index:
                         f"{held.encoder.info.sentence_tokens}, words from all"
                     )
             candidates = rank(snapshot, vector, asked_terms, min(k, within), allowed)
-            results = _results(snapshot, asked_terms, candidates)
+            results = results_of(snapshot, asked_terms, candidates)
         best = results[0].confidence if results else 0.0
         return Answer(
-            question=question,
+            question=asked,
             found=best >= self._threshold,
             confidence=best,
             threshold=self._threshold,
@@ -245,66 +244,6 @@ def _allowed(snapshot: Snapshot, documents: str | Sequence[str] | None) -> Mask 
         raise QuestionError(f"no document matches {', '.join(patterns)}; qa status --documents lists them")
     allowed: Mask = chosen[snapshot.store.passage_documents]
     return allowed
-
-
-def _results(snapshot: Snapshot, asked: Terms, candidates: Sequence[Candidate]) -> tuple[Result, ...]:
-    passages = snapshot.store.passages([candidate.row for candidate in candidates])
-    idf = {term: snapshot.lexical.idf(term) for variants in asked for term in variants}
-    pairs = zip(candidates, passages, strict=True)
-    return tuple(_result(snapshot, asked, idf, place, *pair) for place, pair in enumerate(pairs, 1))
-
-
-def _result(
-    snapshot: Snapshot,
-    asked: Terms,
-    idf: Mapping[str, float],
-    place: int,
-    candidate: Candidate,
-    stored: StoredPassage,
-) -> Result:
-    document = snapshot.store.document(stored.document)
-    encoder = snapshot.manifest.encoder
-    sentences = stored.passage.sentences
-    spoken = [terms(stored.sentence_text(sentence), document.language) for sentence in sentences]
-    scores = sentence_scores(candidate.cosines, spoken, asked, idf, alpha(encoder.cosine_std))
-    body = [at for at, sentence in enumerate(sentences) if not sentence.heading] or list(range(len(sentences)))
-    chosen = max(body, key=lambda at: scores[at])
-    context = terms(" ".join((document.title, *stored.passage.section)), document.language)
-    cosine = float(candidate.cosines.max())
-    in_passage = coverage(asked, {*context, *(term for part in spoken for term in part)}, idf)
-    signals = Signals(
-        closeness=(cosine - encoder.cosine_mean) / encoder.cosine_std,
-        in_passage=in_passage,
-        in_evidence=coverage(asked, set(spoken[chosen]), idf),
-    )
-    return Result(
-        rank=place,
-        score=candidate.score,
-        confidence=confidence(signals),
-        cosine=round(cosine, 6),
-        bm25=round(candidate.bm25, 6),
-        coverage=round(in_passage, 6),
-        citation=_citation(document, stored, chosen),
-    )
-
-
-def _citation(document: StoredDocument, stored: StoredPassage, chosen: int) -> Citation:
-    passage, evidence = stored.passage, stored.passage.sentences[chosen]
-    ranges = (passage.start, passage.end), (evidence.start, evidence.end)
-    return Citation(
-        title=document.title,
-        path=document.path,
-        sha256=document.sha256,
-        section=passage.section,
-        line_start=passage.line_start,
-        line_end=passage.line_end,
-        start=passage.start,
-        end=passage.end,
-        quote=stored.text,
-        evidence_start=evidence.start,
-        evidence_end=evidence.end,
-        link=make_link(document.path, document.sha256, *ranges, stored.text),
-    )
 
 
 def open_index(

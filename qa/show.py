@@ -20,8 +20,17 @@ from index.records import Progress as Report
 from index.snapshot import Difference, Finding
 from qa.answer import Answer, Result, Verification
 
-_out = Console(highlight=False, soft_wrap=False)
-_err = Console(stderr=True, highlight=False)
+
+class _Console(Console):
+    """A console that leaves a reader who has gone away to the command line."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise BrokenPipeError instead of ending the process."""
+        raise BrokenPipeError
+
+
+_out = _Console(highlight=False)
+_err = _Console(stderr=True, highlight=False)
 
 _STAGES = {
     "prepare": "Preparing the model (once)",
@@ -105,7 +114,7 @@ def answer(found: Answer) -> None:
     if not found.found:
         _out.print(
             Text("Not found in these documents.", style="bold yellow")
-            + Text(f" Confidence {found.confidence:.2f} is below {found.threshold:.2f}; nearest passages:")
+            + Text(f" Confidence {found.confidence:.3f} is below {found.threshold:.3f}; nearest passages:")
         )
     for result in found.results:
         _result(result)

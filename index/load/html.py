@@ -24,6 +24,10 @@ _INLINE = frozenset(
     "span strike strong sub sup time tt u var wbr".split()
 )
 _HEADINGS = frozenset("h1 h2 h3 h4 h5 h6".split())
+_SEEN = f"boolean(.//text()[normalize-space() and not({' or '.join(f'ancestor::{tag}' for tag in sorted(_UNSEEN))})])"
+_LAST_LINE = 65535
+"""libxml2 counts lines no further; beyond, ours count on from the last that it knew."""
+
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"\S+")
 _NEWLINE = re.compile(r"\r\n|\n|\r")
@@ -36,15 +40,14 @@ def extract_html(text: str) -> Extract:
     out is counted in the notes. Table cells are separated by tabs, blocks by blank lines.
     """
     parser = html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=False)
-    clean = text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace")
+    clean = _NEWLINE.sub("\n", text).replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace")
     try:
         root = html.document_fromstring(clean, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError):  # nothing but white space or comments
         return Extract(text="", blocks=(), line_offsets=(0,), line_numbers=(1,))
     main = root.xpath("//main | //*[@role='main']")
-    scope = main[0] if len(main) == 1 and "".join(main[0].itertext()).strip() else root
     reader = _Reader()
-    reader.read(scope)
+    reader.read(root, main[0] if len(main) == 1 and main[0].xpath(_SEEN) else root)
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
         reader.notes.append("nested too deeply: what follows the 2048th level is not in the index")
     titles = root.xpath("string(//head/title)")
@@ -66,16 +69,19 @@ class _Reader:
         self._line = 1
         self._left_out = 0
         self.notes: list[str] = []
+        self._inside = False
         self._hidden: etree._Element | None = None
         self._around = False
         self._row = 0
         self._pre = 0
 
-    def read(self, scope: html.HtmlElement) -> None:
-        """Read everything inside ``scope``."""
-        for event, element in etree.iterwalk(scope, events=("start", "end", "comment", "pi")):
+    def read(self, root: html.HtmlElement, scope: html.HtmlElement) -> None:
+        """Read everything inside ``scope``, and count the text around it."""
+        for event, element in etree.iterwalk(root, events=("start", "end", "comment", "pi")):
             if event == "start":
-                self._line = element.sourceline or self._line
+                if element.sourceline and element.sourceline < _LAST_LINE:
+                    self._line = element.sourceline
+                self._inside = self._inside or element is scope
                 self._enter(element)
                 self._take(element.text)
             else:
@@ -83,9 +89,11 @@ class _Reader:
                     self._leave(element)
                 elif element.text:
                     self._line += len(_NEWLINE.findall(element.text))
-                if element is not scope:
+                if element is scope:
+                    self._flush("text")
+                    self._inside = False
+                if element is not root:
                     self._take(element.tail)
-        self._flush("text")
 
     def _enter(self, element: html.HtmlElement) -> None:
         if self._hidden is not None:
@@ -93,8 +101,10 @@ class _Reader:
         kind = _apart(element)
         if kind:
             self._hidden, self._around = element, kind == "around"
-            if element.tag not in _INLINE:
+            if kind == "around" and not self._row:
                 self._flush("text")
+            elif not self._pre:
+                self._parts.append((" ", self._line))
             return
         tag = element.tag
         if tag in ("td", "th") and self._row:
@@ -117,7 +127,7 @@ class _Reader:
         if tag in _HEADINGS and not self._row:
             self._flush("heading", int(tag[1]))
         elif tag == "tr" and not self._row:
-            self._flush("row")
+            self._flush("row" if element.find(".//td") is not None else "header")
         elif tag == "pre" and not self._row:
             self._flush("code")
         elif tag not in _INLINE and tag != "br" and not self._row:
@@ -129,9 +139,9 @@ class _Reader:
     def _take(self, raw: str | None) -> None:
         if not raw:
             return
-        if self._hidden is None:
+        if self._hidden is None and self._inside:
             self._parts.append((raw, self._line))
-        elif self._around:
+        elif self._hidden is None or self._around:
             self._left_out += len(_SPACE.sub(" ", raw).strip())
         self._line += len(_NEWLINE.findall(raw))
 

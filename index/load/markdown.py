@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -60,13 +61,18 @@ def extract_markdown(text: str) -> Extract:
 
 def _leaves(tokens: list[Token]) -> Iterator[tuple[int, int, str, int, str]]:
     """Yield first line, line after the last, kind, heading level and heading words of each block."""
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+    inside_head = False
+    for token, following in zip_longest(tokens, tokens[1:]):
+        if token.type in ("thead_open", "thead_close"):
+            inside_head = token.type == "thead_open"
         kind = _KINDS.get(token.type)
         if kind and token.map:
             level = int(token.tag[1]) if kind == "heading" else 0
             words = _words(following) if kind == "heading" and following else ""
             if len(words) > MAX_HEADING:  # a paragraph that happens to stand on a rule
                 kind, words = "text", ""
+            if token.type == "tr_open" and inside_head:
+                kind = "header"
             yield token.map[0], token.map[1], kind, level, words
 
 

@@ -34,38 +34,53 @@ def walk(seeds: Path) -> tuple[list[SeedFile], list[Skipped]]:
             f"seeds folder {seeds} can't be read ({error.strerror}); give yourself permission to read it"
         ) from error
 
+    def leave_out(path: Path, reason: str, end: str = "") -> None:
+        name = path.relative_to(root).as_posix() + end
+        skipped.append(Skipped(path=name.encode("utf-8", "replace").decode("utf-8"), reason=reason))
+
     def unreadable(error: OSError) -> None:
-        where = Path(str(error.filename)).relative_to(root).as_posix()
-        skipped.append(Skipped(path=where + "/", reason=f"folder can't be read ({error.strerror})"))
+        leave_out(Path(str(error.filename)), f"folder can't be read ({error.strerror})", "/")
 
     for folder, names, leaves in os.walk(root, onerror=unreadable, followlinks=False):
         here = Path(folder)
-        for name in sorted(names):
-            path = (here / name).relative_to(root).as_posix() + "/"
-            if name.startswith("."):
-                skipped.append(Skipped(path=path, reason="hidden folder"))
-            elif (here / name).is_symlink():
-                skipped.append(Skipped(path=path, reason="link to a folder"))
-        names[:] = sorted(n for n in names if not n.startswith(".") and not (here / n).is_symlink())
+        reasons = {name: _closed(here / name) for name in sorted(names)}
+        for name, reason in reasons.items():
+            if reason:
+                leave_out(here / name, reason, "/")
+        names[:] = [name for name, reason in reasons.items() if not reason]
         for name in sorted(leaves):
-            path = (here / name).relative_to(root).as_posix()
             reason, size = _look(here / name, root)
             if reason:
-                skipped.append(Skipped(path=path, reason=reason))
+                leave_out(here / name, reason)
             else:
-                files.append(SeedFile(path=path, bytes=size))
+                files.append(SeedFile(path=(here / name).relative_to(root).as_posix(), bytes=size))
     if not files and not skipped:
         raise SeedsError(f"seeds folder {seeds} is empty; put text, Markdown or HTML files into it")
     return sorted(files, key=lambda f: f.path), sorted(skipped, key=lambda s: s.path)
+
+
+def _closed(folder: Path) -> str:
+    """Return why a folder is not entered, or an empty string."""
+    if folder.name.startswith("."):
+        return "hidden folder"
+    if folder.is_symlink():
+        return "link to a folder"
+    return "" if _is_unicode(folder.name) else "folder name is not valid Unicode"
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _look(path: Path, root: Path) -> tuple[str, int]:
     """Return why the file can't be a seed, or an empty string, and its size in bytes."""
     if path.name.startswith("."):
         return "hidden file", 0
-    try:
-        path.name.encode("utf-8")
-    except UnicodeEncodeError:
+    if not _is_unicode(path.name):
         return "file name is not valid Unicode", 0
     try:
         if path.is_symlink() and not path.resolve(strict=True).is_relative_to(root):

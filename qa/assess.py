@@ -1,0 +1,104 @@
+"""From ranked passages to results: the evidence sentence, the confidence and the citation of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from index.analyse import terms
+from index.encode import EncoderInfo
+from index.records import Sentence
+from index.snapshot import Snapshot
+from index.store import StoredDocument, StoredPassage
+from qa.answer import Citation, Result
+from qa.citation import make_link
+from qa.confidence import Signals, confidence
+from qa.evidence import Terms, coverage, sentence_scores
+from qa.ranking import alpha
+from qa.search import Candidate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessed:
+    """A ranked passage with its evidence and what the confidence in it rests on."""
+
+    candidate: Candidate
+    document: StoredDocument
+    stored: StoredPassage
+    evidence: int
+    """Which of the passage's sentences answers best."""
+    signals: Signals
+
+
+def assess(snapshot: Snapshot, asked: Terms, candidates: Sequence[Candidate]) -> list[Assessed]:
+    """Choose the evidence of each candidate and measure its signals; ``asked`` are the question's terms."""
+    passages = snapshot.store.passages([candidate.row for candidate in candidates])
+    idf = {term: snapshot.lexical.idf(term) for variants in asked for term in variants}
+    return [
+        _assess(snapshot.store.document(stored.document), snapshot.manifest.encoder, asked, idf, candidate, stored)
+        for candidate, stored in zip(candidates, passages, strict=True)
+    ]
+
+
+def _assess(
+    document: StoredDocument,
+    encoder: EncoderInfo,
+    asked: Terms,
+    idf: Mapping[str, float],
+    candidate: Candidate,
+    stored: StoredPassage,
+) -> Assessed:
+    sentences = stored.passage.sentences
+    spoken = [terms(stored.sentence_text(sentence), document.language) for sentence in sentences]
+    scores = sentence_scores(candidate.cosines, spoken, asked, idf, alpha(encoder.cosine_std))
+    chosen = max(range(len(sentences)), key=lambda at: (_states(sentences[at], stored), scores[at]))
+    context = terms(" ".join((document.title, *stored.passage.section)), document.language)
+    signals = Signals(
+        closeness=(float(candidate.cosines.max()) - encoder.cosine_mean) / encoder.cosine_std,
+        in_passage=coverage(asked, {*context, *(term for part in spoken for term in part)}, idf),
+        in_evidence=coverage(asked, set(spoken[chosen]), idf),
+    )
+    return Assessed(candidate=candidate, document=document, stored=stored, evidence=chosen, signals=signals)
+
+
+def _states(sentence: Sentence, stored: StoredPassage) -> int:
+    """Return how far a sentence can answer: a statement before a question, a question before a heading."""
+    if sentence.heading:
+        return 0
+    return 1 if stored.sentence_text(sentence).endswith(("?", "？", "؟")) else 2
+
+
+def results_of(snapshot: Snapshot, asked: Terms, candidates: Sequence[Candidate]) -> tuple[Result, ...]:
+    """Return the results of a search in the order of ``candidates``."""
+    return tuple(_result(place, found) for place, found in enumerate(assess(snapshot, asked, candidates), 1))
+
+
+def _result(place: int, found: Assessed) -> Result:
+    return Result(
+        rank=place,
+        score=found.candidate.score,
+        confidence=confidence(found.signals),
+        cosine=round(float(found.candidate.cosines.max()), 6),
+        bm25=round(found.candidate.bm25, 6),
+        coverage=round(found.signals.in_passage, 6),
+        citation=_citation(found.document, found.stored, found.evidence),
+    )
+
+
+def _citation(document: StoredDocument, stored: StoredPassage, chosen: int) -> Citation:
+    passage, evidence = stored.passage, stored.passage.sentences[chosen]
+    ranges = (passage.start, passage.end), (evidence.start, evidence.end)
+    return Citation(
+        title=document.title,
+        path=document.path,
+        sha256=document.sha256,
+        section=passage.section,
+        line_start=passage.line_start,
+        line_end=passage.line_end,
+        start=passage.start,
+        end=passage.end,
+        quote=stored.text,
+        evidence_start=evidence.start,
+        evidence_end=evidence.end,
+        link=make_link(document.path, document.sha256, *ranges, stored.text),
+    )

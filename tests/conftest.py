@@ -1,0 +1,70 @@
+"""What several tests share: small seeds, an encoder without a model, and the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from index import build, load_encoder
+from index.encode import DEFAULT_MODEL, Encoder
+from qa import Index, open_index
+from qa.config import read_settings
+from tests.fakes import HashEncoder
+
+ROOT = Path(__file__).resolve().parents[1]
+
+TEXTS = {
+    "bridge.txt": "The bridge was built in 1902. It carries two lanes.\n\nEngineers inspect the cables each spring.\n",
+    "garden.md": "# Garden\n\nRoses grow by the wall.\n\n## Pond\n\nFrogs live in the pond. They sing at night.\n",
+    "mill.html": "<html><head><title>Mill</title></head><body><h1>Mill</h1><p>The mill grinds rye.</p></body></html>",
+}
+
+
+@pytest.fixture
+def encoder() -> HashEncoder:
+    return HashEncoder()
+
+
+@pytest.fixture
+def seeds(tmp_path: Path) -> Path:
+    folder = tmp_path / "seeds"
+    folder.mkdir()
+    for name, text in TEXTS.items():
+        (folder / name).write_text(text, "utf-8")
+    return folder
+
+
+@pytest.fixture
+def built(tmp_path: Path, seeds: Path, encoder: HashEncoder) -> Path:
+    """An index of the small seeds, built without a model."""
+    build(seeds, tmp_path / "index", encoder)
+    return tmp_path / "index"
+
+
+@pytest.fixture(scope="session")
+def cache() -> Path:
+    """Where the prepared encoder is kept between runs of the tests: the checkout's own cache."""
+    return read_settings({}, ROOT).cache
+
+
+@pytest.fixture(scope="session")
+def real_encoder(cache: Path) -> Encoder:
+    """The default model, as users have it."""
+    return load_encoder(DEFAULT_MODEL, cache)
+
+
+@pytest.fixture(scope="session")
+def shipped_index(real_encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of the seeds that ship with SeedQA, built with the default model."""
+    folder = tmp_path_factory.mktemp("shipped")
+    build(ROOT / "seeds", folder, real_encoder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shipped(shipped_index: Path, real_encoder: Encoder) -> Iterator[Index]:
+    """The same, open for questions."""
+    with open_index(shipped_index, encoder=real_encoder) as opened:
+        yield opened

@@ -1,0 +1,72 @@
+"""SIGKILL at every stage of a build: the old snapshot answers, and the next build finishes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from index import build
+from index.build import STAGES
+from index.layout import IndexPaths
+from index.snapshot import current_id, examine, snapshot_ids
+from qa import open_index
+from tests.conftest import ROOT
+from tests.fakes import HashEncoder
+from tests.test_build import tree
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from index import build
+from tests.fakes import HashEncoder
+
+def die(stage, done, total):
+    if stage == sys.argv[3]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+build(Path(sys.argv[1]), Path(sys.argv[2]), HashEncoder(), die)
+"""
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
+
+
+def killed_build(seeds: Path, index: Path, stage: str) -> None:
+    """Run a build in a process of its own that is killed when it reaches ``stage``."""
+    done = subprocess.run([sys.executable, "-c", DYING, str(seeds), str(index), stage], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_killed_rebuild_changes_nothing(built: Path, seeds: Path, encoder: HashEncoder, stage: str) -> None:
+    paths = IndexPaths(built)
+    old = current_id(paths)
+    before = tree(paths.snapshot(old).root)
+    with open_index(built, encoder=encoder) as opened:
+        answer = opened.search("Where do frogs live?")
+    (seeds / "garden.md").write_text("# Garden\n\nToads live in the ditch.\n", "utf-8")
+    killed_build(seeds, built, stage)
+    assert current_id(paths) == old
+    assert tree(paths.snapshot(old).root) == before
+    with open_index(built, encoder=encoder) as opened:
+        assert opened.search("Where do frogs live?") == answer
+    report = build(seeds, built, encoder)
+    assert report.previous == old
+    assert current_id(paths) == report.snapshot != old
+    assert sorted(p.name for p in paths.snapshots.iterdir()) == sorted(snapshot_ids(paths))
+    assert examine(paths) == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_killed_first_build_leaves_no_index_and_the_next_one_finishes(
+    tmp_path: Path, seeds: Path, encoder: HashEncoder, stage: str
+) -> None:
+    index = tmp_path / "index"
+    killed_build(seeds, index, stage)
+    assert not IndexPaths(index).current.exists()
+    assert build(seeds, index, encoder).documents == 3
+    assert examine(IndexPaths(index)) == []

@@ -1,0 +1,178 @@
+"""The records of an answer: JSON and back, never changed, and what the packages export."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import pkgutil
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import index
+import index.encode
+import index.load
+import qa
+from index import records
+from qa.answer import Answer, Citation, Result, Verification
+from tests.fakes import HashEncoder
+
+TEXT = st.text(max_size=30) | st.sampled_from(
+    (
+        "\0",
+        "\x7f\x85\u2028\u2029",
+        "\ufeff",
+        "\U0010ffff",
+        "\ufffe",
+        "e\u0301",
+        "👩‍👧",
+        "\u202eabc",
+        '"\\/\n',
+        "</script>",
+    )
+)
+NUMBER = st.integers(0, 2**53)
+FLOAT = st.floats(allow_nan=False, allow_infinity=False)
+CITATIONS = st.builds(
+    Citation,
+    title=TEXT,
+    path=TEXT,
+    sha256=TEXT,
+    section=st.lists(TEXT, max_size=3).map(tuple),
+    line_start=NUMBER,
+    line_end=NUMBER,
+    start=NUMBER,
+    end=NUMBER,
+    quote=TEXT,
+    evidence_start=NUMBER,
+    evidence_end=NUMBER,
+    link=TEXT,
+)
+RESULTS = st.builds(
+    Result,
+    rank=NUMBER,
+    score=FLOAT,
+    confidence=FLOAT,
+    cosine=FLOAT,
+    bm25=FLOAT,
+    coverage=FLOAT,
+    citation=CITATIONS,
+)
+ANSWERS = st.builds(
+    Answer,
+    question=TEXT,
+    found=st.booleans(),
+    confidence=FLOAT,
+    threshold=FLOAT,
+    snapshot=TEXT,
+    results=st.lists(RESULTS, max_size=3).map(tuple),
+    notes=st.lists(TEXT, max_size=2).map(tuple),
+)
+VERIFICATIONS = st.builds(Verification, status=TEXT, path=TEXT, detail=TEXT, link=TEXT)
+ANY = st.one_of(CITATIONS, RESULTS, ANSWERS, VERIFICATIONS)
+
+
+@given(ANY, st.integers(0, 4))
+def test_json_and_back(record: Answer | Citation | Result | Verification, indent: int) -> None:
+    written = record.to_json(indent=indent)
+    assert type(record).from_json(written) == record
+    assert type(record).from_json(written.encode()) == record
+    assert json.loads(written) == json.loads(json.dumps(record.to_dict()))
+
+
+def test_the_answer_to_a_question_that_is_not_valid_unicode(tmp_path: Path) -> None:
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "seeds" / "a.txt").write_text("A tree grows from a seed.", "utf-8")
+    index.build(tmp_path / "seeds", tmp_path / "index", HashEncoder())
+    with qa.Index(tmp_path / "index", tmp_path, encoder=HashEncoder()) as opened:
+        answer = opened.search("tree \ud800 seed")
+    assert answer.question == "tree ? seed"
+    assert Answer.from_json(answer.to_json()) == answer
+
+
+@pytest.mark.parametrize(
+    "data", ["", "{", "{}", "[]", "null", '{"status": 1, "path": "", "detail": "", "link": ""}', b"\xff"]
+)
+def test_anything_else_is_refused(data: str | bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the message is the JSON library's
+        Verification.from_json(data)
+
+
+CITATION = Citation(
+    title="T",
+    path="a/b.md",
+    sha256="ab",
+    section=("One", "Two"),
+    line_start=3,
+    line_end=4,
+    start=100,
+    end=118,
+    quote="First. The second.",
+    evidence_start=107,
+    evidence_end=118,
+    link="seedqa:…",
+)
+
+
+def test_what_a_citation_says_of_itself() -> None:
+    assert CITATION.evidence == "The second."
+    assert CITATION.place == "a/b.md, lines 3–4, One › Two"
+    assert dataclasses.replace(CITATION, line_end=3, section=()).place == "a/b.md, line 3"
+
+
+def test_as_json_it_reads() -> None:
+    assert json.loads(CITATION.to_json()) == {
+        "title": "T",
+        "path": "a/b.md",
+        "sha256": "ab",
+        "section": ["One", "Two"],
+        "line_start": 3,
+        "line_end": 4,
+        "start": 100,
+        "end": 118,
+        "quote": "First. The second.",
+        "evidence_start": 107,
+        "evidence_end": 118,
+        "link": "seedqa:…",
+    }
+
+
+@pytest.mark.parametrize("kind", [Answer, Citation, Result, Verification])
+def test_answers_are_frozen_slotted_and_take_keywords_only(kind: type[Any]) -> None:
+    record = kind(**{field.name: None for field in dataclasses.fields(kind)})
+    for field in dataclasses.fields(kind):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(record, field.name, "other")
+    assert not hasattr(record, "__dict__")
+    with pytest.raises(TypeError):
+        kind(*(None for _ in dataclasses.fields(kind)))
+
+
+def test_every_record_of_the_index_is_frozen() -> None:
+    kinds = [kind for kind in vars(records).values() if dataclasses.is_dataclass(kind) and isinstance(kind, type)]
+    assert len(kinds) == 8
+    for kind in kinds:
+        record = kind(**{field.name: None for field in dataclasses.fields(kind)})
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(record, dataclasses.fields(kind)[0].name, "other")
+
+
+def test_ids_follow_from_content() -> None:
+    assert records.content_id("a", 1) == hashlib.sha256(b"a\x001").hexdigest()[:16]
+    assert records.content_id("a1") != records.content_id("a", 1)
+    assert records.passage_id("d", 0, 12) != records.passage_id("d", 0, 1)
+
+
+@pytest.mark.parametrize("package", [index, qa, index.encode, index.load])
+def test_all_is_what_is_exported(package: ModuleType) -> None:
+    modules = {name for _, name, _ in pkgutil.iter_modules(package.__path__)}
+    public = {name for name in vars(package) if not name.startswith("_")}
+    shadowed = {name for name in modules & public if isinstance(getattr(package, name), ModuleType)}
+    exported: list[str] = package.__all__
+    assert exported == sorted(exported)
+    assert set(exported) == public - shadowed

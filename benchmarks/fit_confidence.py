@@ -29,7 +29,7 @@ from index.snapshot import Snapshot, open_current
 from qa.assess import assess
 from qa.confidence import THRESHOLD, strength
 from qa.config import read_settings
-from qa.search import rank
+from qa.rank import rank
 
 Sample = tuple[NDArray[np.float64], NDArray[np.bool_]]
 """Strength of the best passage of each question, and whether the index holds the answer: shapes (n,), (n,)."""

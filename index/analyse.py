@@ -6,6 +6,7 @@ spaces as overlapping pairs of characters; accents dropped; words that every que
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -48,6 +49,7 @@ _STOP = {
 }
 
 _TOKEN = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*")
+_ASCII_TOKEN = re.compile(r"[a-z0-9]+")
 _UNSPACED = regex.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003134f]+"
@@ -70,9 +72,15 @@ def _stop_words(language: str) -> frozenset[str]:
 
 def words(text: str) -> list[str]:
     """Return the words of ``text``, folded but not stemmed, with pairs for scripts without spaces."""
-    found: list[str] = []
+    if text.isascii():  # the same, quicker
+        lower = text.lower()
+        return _ASCII_TOKEN.findall(_ELIDED.sub(" ", lower) if "'" in lower else lower)
     folded = unicodedata.normalize("NFKC", text).casefold()
-    for token in _TOKEN.findall(_ELIDED.sub(" ", folded) if "'" in folded or "’" in folded else folded):
+    tokens: list[str] = _TOKEN.findall(_ELIDED.sub(" ", folded))
+    if not _UNSPACED.search(folded):
+        return tokens
+    found: list[str] = []
+    for token in tokens:
         if not _UNSPACED.search(token):
             found.append(token)
             continue
@@ -93,7 +101,8 @@ def terms(text: str, language: str) -> list[str]:
     stop = _stop_words(language)
     kept = [word for word in words(text) if word not in stop]
     stemmer = _stemmer(language)
-    return [_plain(stem) for stem in (stemmer.stemWords(kept) if stemmer else kept)]
+    stems = stemmer.stemWords(kept) if stemmer else kept
+    return stems if text.isascii() else [_plain(stem) for stem in stems]
 
 
 def _plain(stem: str) -> str:

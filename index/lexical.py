@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +32,14 @@ UNIT = 512
 IntArray = NDArray[np.int64]
 
 
-def weights(frequency: IntArray, length: IntArray, average: float) -> FloatArray:
-    """Return the BM25 weight of each posting, without idf: at most K1 + 1, higher is better."""
+@overload
+def weight(frequency: int, length: int, average: float) -> float: ...
+@overload
+def weight(frequency: IntArray, length: IntArray, average: float) -> NDArray[np.float64]: ...
+def weight(frequency: Any, length: Any, average: float) -> Any:
+    """Return the BM25 weight, without idf, of one posting or of each of many: at most K1 + 1, higher is better."""
     norm = K1 * (1 - B + B * length / max(average, 1e-9))
-    return np.asarray(frequency * (K1 + 1) / (frequency + norm), dtype=np.float32)
+    return frequency * (K1 + 1) / (frequency + norm)
 
 
 def idf(passages: int, frequency: int) -> float:
@@ -98,12 +103,12 @@ def write_lexical(folder: Path, postings: Postings, passages: int) -> None:
     passage, term, frequency = postings.passage[order], postings.term[order], postings.frequency[order]
     length = np.bincount(passage, weights=frequency, minlength=passages)
     average = float(length.mean()) if passages else 0.0
-    weight = np.rint(weights(frequency, length[passage].astype(np.int64), average) * UNIT)
+    rounded = np.rint(weight(frequency, length[passage].astype(np.int64), average) * UNIT)
     starts = np.searchsorted(term, np.arange(len(postings.terms) + 1))
     np.save(folder / "starts.npy", starts.astype(np.int64), allow_pickle=False)
     np.save(folder / "passages.npy", passage.astype(np.uint32), allow_pickle=False)
     np.save(folder / "frequencies.npy", frequency.astype(np.uint16), allow_pickle=False)
-    np.save(folder / "weights.npy", weight.astype(np.uint16), allow_pickle=False)
+    np.save(folder / "weights.npy", rounded.astype(np.uint16), allow_pickle=False)
     with sqlite3.connect(folder / "terms.sqlite", isolation_level=None) as database:
         database.execute("PRAGMA journal_mode = OFF")
         database.execute("CREATE TABLE term (term TEXT PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID")

@@ -44,6 +44,8 @@ class Recipe:
     passage_tokens: int
     k1: float
     b: float
+    vectors: str
+    """Precision in which vectors are kept."""
     libraries: dict[str, str]
     """Version of each library that has a part in it."""
 

@@ -21,6 +21,7 @@ from index.records import Document, Passage, Progress, SeedFile, Skipped
 from index.snapshot import Snapshot
 from index.split import PASSAGE_TOKENS, SPLITTER, split
 from index.store import StoredDocument
+from index.vectors import PRECISION
 
 _LIBRARIES = ("sentencex", "py3langid", "PyStemmer", "markdown-it-py", "mdit-py-plugins", "lxml", "charset-normalizer")
 
@@ -43,6 +44,7 @@ def recipe() -> Recipe:
         passage_tokens=PASSAGE_TOKENS,
         k1=lexical.K1,
         b=lexical.B,
+        vectors=PRECISION,
         libraries={name: version(name) for name in _LIBRARIES},
     )
 

@@ -14,8 +14,8 @@ from qa.answer import Citation, Result
 from qa.citation import make_link
 from qa.confidence import Signals, confidence
 from qa.evidence import Terms, coverage, sentence_scores
+from qa.rank import Candidate
 from qa.ranking import alpha
-from qa.search import Candidate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from qa.assess import results_of
 from qa.citation import verify_link
 from qa.confidence import THRESHOLD
 from qa.config import read_settings
-from qa.search import rank
+from qa.rank import rank
 
 MAX_QUESTION = 4000
 """Characters of a question; more is a document."""

@@ -22,16 +22,12 @@ def sentence_scores(
 
     ``words`` are the terms of each sentence; sentence lengths are compared with the passage's mean.
     """
-    lengths = np.array([len(terms) for terms in words], dtype=np.int64)
-    average = float(lengths.mean()) if len(lengths) else 0.0
+    asked = {term for variants in question for term in variants}
+    average = sum(map(len, words)) / max(1, len(words))
     bm25 = np.zeros(len(words), dtype=np.float32)
     for row, terms in enumerate(words):
-        counts = Counter(terms)
-        found = [(term, counts[term]) for variants in question for term in variants if term in counts]
-        if found:
-            frequencies = np.array([count for _, count in found], dtype=np.int64)
-            parts = lexical.weights(frequencies, np.repeat(lengths[row], len(found)), average)
-            bm25[row] = sum(idf[term] * float(part) for (term, _), part in zip(found, parts, strict=True))
+        frequencies = Counter(term for term in terms if term in asked)
+        bm25[row] = sum(idf[term] * lexical.weight(tf, len(terms), average) for term, tf in frequencies.items())
     scores: list[float] = fuse(cosines, bm25, weight).tolist()
     return scores
 

@@ -28,7 +28,8 @@ LAYERS = (
     {"index"},
     # qa
     {"qa.answer", "qa.ranking", "qa.confidence"},
-    {"qa.evidence", "qa.search", "qa.citation", "qa.config", "qa.assess"},
+    {"qa.evidence", "qa.rank", "qa.citation", "qa.config"},
+    {"qa.assess"},
     {"qa.engine"},
     {"qa"},
     {"qa.show"},

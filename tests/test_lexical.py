@@ -86,7 +86,7 @@ def test_scores_are_those_of_bm25s(folders: Iterator[Path], corpus: Corpus, ques
 def test_the_formula_by_hand() -> None:
     frequency, length = np.array([1, 3]), np.array([10, 20])
     expect = [1 * 1.9 / (1 + 0.9 * (0.6 + 0.4 * 10 / 15)), 3 * 1.9 / (3 + 0.9 * (0.6 + 0.4 * 20 / 15))]
-    assert lexical.weights(frequency, length, 15.0).tolist() == pytest.approx(expect)
+    assert lexical.weight(frequency, length, 15.0).tolist() == pytest.approx(expect)
     assert lexical.idf(10, 2) == pytest.approx(1.4816045)
     assert lexical.idf(10, 0) == pytest.approx(3.0910425)
 

@@ -62,8 +62,8 @@ class OpenVinoEncoder:
         if request is None:
             with self._lock:
                 request = self._local.request = self._single.create_infer_request()
-        result = request.infer(self._inputs([ids], 1, _padded(len(ids))))
-        return np.array(result[0][0], dtype=np.float32)
+        request.infer(self._inputs([ids], 1, _padded(len(ids))), share_inputs=True, share_outputs=True)
+        return np.array(request.get_output_tensor(0).data[0], dtype=np.float32)
 
     def encode(self, texts: Sequence[str], progress: Progress) -> FloatArray:
         """Return one row for each text: shape (len(texts), dimension), float32, rows of length 1."""

@@ -12,7 +12,7 @@ from index.snapshot import Snapshot
 from index.vectors import Mask
 from qa.ranking import alpha, fuse, passage_similarity
 
-DEPTH = 100
+DEPTH = 64
 """Candidates taken from each side; deeper changes no ranking on the sets of docs/ranking.md."""
 
 

@@ -15,7 +15,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import statistics
 import subprocess
@@ -52,16 +51,24 @@ def plain(command: str, folder: Path, texts: Sequence[str]) -> float:
     return float(json.loads(done.stdout.splitlines()[-1]))
 
 
+_TIMER = """
+import json, resource, subprocess, sys, time
+started = time.perf_counter()
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(json.dumps([code, time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss]))
+"""
+
+
 def run_process(command: Sequence[str]) -> tuple[float, float]:
-    """Run a command; return its seconds from start to end and its peak memory in MB."""
-    started = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return seconds, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    """Run a command; return its seconds from start to end and its peak memory in MB.
+
+    A small process starts it, because the memory of a large one would count as its child's.
+    """
+    done = subprocess.run([sys.executable, "-c", _TIMER, *command], capture_output=True, text=True, check=True)
+    code, seconds, memory = json.loads(done.stdout)
+    if code:
+        raise SystemExit(f"{' '.join(command)} ended with {code}: {done.stderr}")
+    return float(seconds), float(memory) / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def encoding(encoder: Encoder, sentences: list[str], scratch: Path) -> dict[str, float]:

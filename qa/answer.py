@@ -57,14 +57,16 @@ class Citation(_Json):
         return self.quote[self.evidence_start - self.start : self.evidence_end - self.start]
 
     @property
+    def heading(self) -> str:
+        """Title and section in one line."""
+        return SEPARATOR.join((self.title, *self.section))
+
+    @property
     def place(self) -> str:
-        """Path, lines and section in one line."""
-        lines = (
-            f"line {self.line_start}"
-            if self.line_start == self.line_end
-            else f"lines {self.line_start}–{self.line_end}"
-        )
-        return ", ".join((self.path, lines, *([SEPARATOR.join(self.section)] if self.section else [])))
+        """Path and lines."""
+        if self.line_start == self.line_end:
+            return f"{self.path}, line {self.line_start}"
+        return f"{self.path}, lines {self.line_start}–{self.line_end}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from index.lock import lock
 from index.manifest import Manifest
 from index.snapshot import current_id, diff, examine, load_manifest, prune, read_origin, snapshot_ids
 from qa import show
+from qa.answer import Answer
 from qa.config import Settings, read_settings
 
 OK, ERROR, USAGE, NOT_FOUND, SOURCE_CHANGED, SOURCE_MISSING, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
@@ -94,6 +96,7 @@ def _built_from(paths: IndexPaths) -> Path:
 @_INDEX
 @_CACHE
 @click.option("--model", metavar="NAME_OR_PATH", help="Refuse an index that was built with another model.")
+@click.option("--weak", is_flag=True, help="Show passages in full even where none is good enough.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help='Confidence below which an answer is "not found".')
 @_JSON
 def ask(
@@ -104,6 +107,7 @@ def ask(
     cache: Path | None,
     model: str | None,
     threshold: float | None,
+    weak: bool,
     as_json: bool,
 ) -> int:
     """Show the passages that answer QUESTION best; without one, ask for questions until end of input."""
@@ -118,16 +122,21 @@ def ask(
         opened = Index(settings.index, settings.cache, model=model, threshold=settings.threshold, progress=progress)
     with opened:
         if question is None:
-            return _converse(opened.search, settings.k, documents or None, as_json)
+            show_one = _show_json_line if as_json else partial(show.answer, weak=weak)
+            return _converse(partial(opened.search, k=settings.k, documents=documents or None), show_one)
         answer = opened.search(question, k=settings.k, documents=documents or None)
     if as_json:
         show.json_line(answer)
     else:
-        show.answer(answer)
+        show.answer(answer, weak=weak)
     return OK if answer.found else NOT_FOUND
 
 
-def _converse(search: Callable[..., Any], k: int, documents: tuple[str, ...] | None, as_json: bool) -> int:
+def _show_json_line(answer: Answer) -> None:
+    show.line(answer.to_json())
+
+
+def _converse(search: Callable[[str], Answer], show_one: Callable[[Answer], None]) -> int:
     """Answer question after question; a question that can't be asked costs only itself."""
     talking = sys.stdin.isatty()
     if talking:
@@ -140,16 +149,13 @@ def _converse(search: Callable[..., Any], k: int, documents: tuple[str, ...] | N
         if not question.strip():
             continue
         try:
-            answer = search(question.strip(), k=k, documents=documents)
+            answer = search(question.strip())
         except QuestionError as error:
             show.problem(str(error))
             code = code if talking else USAGE
             continue
         code = code if talking or answer.found or code else NOT_FOUND
-        if as_json:
-            show.line(answer.to_json())
-        else:
-            show.answer(answer)
+        show_one(answer)
 
 
 @cli.command()

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from index.manifest import Manifest
-from index.records import SEPARATOR, BuildReport, Skipped, no_progress
+from index.records import BuildReport, Skipped, no_progress
 from index.records import Progress as Report
 from index.snapshot import Difference, Finding
 from qa.answer import Answer, Result, Verification
@@ -107,24 +107,30 @@ def prompt() -> str:
         return ""
 
 
-def answer(found: Answer) -> None:
-    """Print an answer: numbered passages, or that there is none."""
+def answer(found: Answer, *, weak: bool = False) -> None:
+    """Print an answer: numbered passages, or that there is none, with weak passages in full if asked for."""
     for note in found.notes:
-        _out.print(Text(f"Note: {note}", style="yellow"))
+        _out.print(Text(f"Note: {note}", style="yellow"), soft_wrap=True)
     if not found.found:
         _out.print(
             Text("Not found in these documents.", style="bold yellow")
-            + Text(f" Confidence {found.confidence:.3f} is below {found.threshold:.3f}; nearest passages:")
+            + Text(f" Confidence {found.confidence:.3f} is below {found.threshold:.3f}.")
+            + Text("" if weak else " Nearest, in full with --weak:"),
+            soft_wrap=True,
         )
     for result in found.results:
-        _result(result)
+        if found.found or weak:
+            _result(result)
+        else:
+            citation = result.citation
+            near = f"{result.rank}. {citation.heading} ({citation.place}, confidence {result.confidence:.2f})"
+            _out.print(Text(_clean(near), style="dim"), soft_wrap=True)
 
 
 def _result(result: Result) -> None:
     citation = result.citation
-    heading = SEPARATOR.join((citation.title, *citation.section))
     _out.print()
-    _out.print(Text(f"{result.rank}. ") + Text(_clean(heading), style="bold"))
+    _out.print(Text(f"{result.rank}. ") + Text(_clean(citation.heading), style="bold"), soft_wrap=not _out.is_terminal)
     body = Text()
     cuts = citation.evidence_start - citation.start, citation.evidence_end - citation.start
     body.append(_clean(citation.quote[: cuts[0]]))
@@ -144,7 +150,7 @@ def _indented(text: Text) -> None:
     if _out.is_terminal:
         _out.print(Padding(text, (0, 0, 0, 3)))
     else:
-        _out.print(Text("\n").join(Text("   ") + part for part in text.split("\n")), soft_wrap=True)
+        _out.print(Text("\n").join(Text("   ") + line if line else line for line in text.split("\n")), soft_wrap=True)
 
 
 def verification(found: Verification) -> None:

@@ -1,0 +1,84 @@
+"""The documentation says what is so: its examples are run, and their output compared."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from qa import cli
+from qa.config import Settings
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text("utf-8")
+CONSOLE = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+
+_VARYING = ((r"in \d+\.\d s", "in 0.0 s"), (r"\b[0-9a-f]{16}\b is in force", "ID is in force"), (r" +$", ""))
+
+
+def steady(text: str) -> str:
+    """Return output without what differs from run to run."""
+    for pattern, replacement in _VARYING:
+        text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
+    return text
+
+
+@pytest.fixture
+def checkout(monkeypatch: pytest.MonkeyPatch, shipped_index: Path, cache: Path, tmp_path: Path, seeds: Path) -> None:
+    """The shipped index as default, and a folder my-documents to build from."""
+    (seeds / "photo.png").write_bytes(b"\x89PNG\0")
+    seeds.rename(tmp_path / "my-documents")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEEDQA_INDEX", str(shipped_index))
+    monkeypatch.setenv("SEEDQA_CACHE", str(cache))
+
+
+@pytest.mark.usefixtures("checkout")
+@pytest.mark.parametrize("block", CONSOLE)
+def test_the_commands_print_what_the_readme_shows(
+    block: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, expected = block.removeprefix("$ ").split("\n", 1)
+    monkeypatch.setattr(sys, "argv", shlex.split(command))
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert steady(capsys.readouterr().out) == steady(expected)
+
+
+def test_the_python_examples_return_what_the_readme_shows(
+    monkeypatch: pytest.MonkeyPatch, shipped_index: Path, cache: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SEEDQA_INDEX", str(shipped_index))
+    monkeypatch.setenv("SEEDQA_CACHE", str(cache))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "seeds").symlink_to(ROOT / "seeds")
+    (tmp_path / ".seedqa").mkdir()
+    (tmp_path / ".seedqa" / "cache").symlink_to(cache)
+    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert (result.failed, result.attempted > 8) == (0, True)
+
+
+def test_every_command_setting_and_exit_code_is_in_the_readme() -> None:
+    for name in cli.cli.commands:
+        assert f"| `qa {name}" in README
+    for name in Settings.__dataclass_fields__:
+        assert re.search(rf"^{name} = ", README, re.MULTILINE)
+    for code in (cli.OK, cli.ERROR, cli.USAGE, cli.NOT_FOUND, cli.SOURCE_CHANGED, cli.SOURCE_MISSING, cli.INTERRUPTED):
+        assert re.search(rf"Exit codes: .*\b{code} ", README)
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_module_is_drawn() -> None:
+    drawing = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    for path in [*(ROOT / "index").rglob("*.py"), *(ROOT / "qa").glob("*.py")]:
+        name = path.parent.name if path.stem == "__init__" else path.stem
+        assert re.search(rf"\b{name}\b", drawing), f"docs/architecture.md does not show {path.relative_to(ROOT)}"

@@ -121,7 +121,7 @@ CITATION = Citation(
 
 def test_what_a_citation_says_of_itself() -> None:
     assert CITATION.evidence == "The second."
-    assert CITATION.place == "a/b.md, lines 3–4, One › Two"
+    assert (CITATION.heading, CITATION.place) == ("T › One › Two", "a/b.md, lines 3–4")
     assert dataclasses.replace(CITATION, line_end=3, section=()).place == "a/b.md, line 3"
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 import shutil
-import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from index import lexical
 from index.encode.protocol import Encoder, FloatArray
-from index.errors import BuildError, SeedQAError, SeedsError, SnapshotError
+from index.errors import SeedQAError, SeedsError, SnapshotError
 from index.layout import TEMPORARY, IndexPaths, SnapshotPaths, sync, write_synced
 from index.load import walk
 from index.lock import lock
@@ -55,7 +52,7 @@ def build(seeds: Path, index: Path, encoder: Encoder, progress: Progress = no_pr
     started = time.monotonic()
     progress("scan", 0, 0)
     files, skipped = walk(seeds)
-    with _writing(paths), lock(paths, f"build of {seeds}"):
+    with lock(paths, f"build of {seeds}"):
         remove_leftovers(paths)
         previous = _previous(paths)
         try:
@@ -63,20 +60,6 @@ def build(seeds: Path, index: Path, encoder: Encoder, progress: Progress = no_pr
         finally:
             if previous:
                 previous.close()
-
-
-@contextmanager
-def _writing(paths: IndexPaths) -> Iterator[None]:
-    """Turn a failed write into one line that says what still holds."""
-    try:
-        yield
-    except (OSError, sqlite3.Error) as error:
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        why = getattr(error, "strerror", None) or str(error)
-        remedy = "free some space and build again" if full or "full" in why else "check the folder's permissions"
-        raise BuildError(
-            f"the index in {paths.root} can't be written ({why}); the snapshot in force is unchanged; {remedy}"
-        ) from error
 
 
 def _previous(paths: IndexPaths) -> Snapshot | None:

@@ -87,9 +87,12 @@ def _hold(paths: SnapshotPaths) -> IO[bytes]:
         raise SnapshotError(f"{paths.manifest} can't be read ({error.strerror}); check its permissions") from error
     try:
         portalocker.lock(file, portalocker.LockFlags.SHARED | portalocker.LockFlags.NON_BLOCKING)
-    except portalocker.LockException as error:
+    except portalocker.AlreadyLocked as error:
         file.close()
         raise SnapshotMissing(f"snapshot {paths.root} is being removed; try again") from error
+    except portalocker.LockException as error:
+        file.close()
+        raise SnapshotError(f"{paths.manifest} can't be locked ({error}); keep the index on a local disk") from error
     return file
 
 
@@ -229,7 +232,7 @@ def _alone(paths: SnapshotPaths) -> Iterator[bool]:
     with file:
         try:
             portalocker.lock(file, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
-        except portalocker.LockException:
+        except portalocker.LockException:  # held, or not to be told: then it stays
             yield False
             return
         if os.name == "nt":  # an open file can't be moved there

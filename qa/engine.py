@@ -109,12 +109,16 @@ class Index:
     @contextmanager
     def _in_force(self) -> Iterator[_Held]:
         """Lend the snapshot in force for one question."""
+        stamp = self._stamp()
+        with self._lock:
+            newer = stamp != self._seen and not self._closed
+            if newer:
+                self._seen = stamp  # whoever sees it first opens it; others go on with the one at hand
+        if newer:
+            self._switch()
         with self._lock:
             if self._closed:
                 raise SeedQAError("this index is closed; open it again with open_index")
-            stamp = self._stamp()
-            if stamp != self._seen:
-                self._switch(stamp)
             held = self._held
             held.users += 1
         try:
@@ -124,17 +128,20 @@ class Index:
                 held.users -= 1
                 self._let_go(held)
 
-    def _switch(self, stamp: tuple[int, int]) -> None:
+    def _switch(self) -> None:
         """Take the newer snapshot; where it can't be opened, go on with the one at hand and say so."""
         try:
             newer = self._open()
         except SeedQAError as error:
             self._trouble = f"a newer snapshot can't be opened, so this is from the one before: {error}"
             return
-        self._trouble, self._seen = "", stamp
-        older, self._held = self._held, newer
-        older.retired = True
-        self._let_go(older)
+        with self._lock:
+            self._trouble = ""
+            older, self._held = self._held, newer
+            older.retired = True
+            newer.retired = self._closed
+            self._let_go(older)
+            self._let_go(newer)
 
     @staticmethod
     def _let_go(held: _Held) -> None:

@@ -49,7 +49,7 @@ HOMES = {
     "lxml": {"index.load.html"},
     "markdown_it": {"index.load.markdown"},
     "charset_normalizer": {"index.load.decode"},
-    "sqlite3": {"index.store", "index.lexical", "index.build"},
+    "sqlite3": {"index.store", "index.lexical", "index.lock"},
     "platformdirs": {"qa.config"},
     "click": {"qa.cli"},
     "rich": {"qa.show"},

@@ -73,10 +73,18 @@ def _entry(cache: Path, fingerprint: str, backend: str) -> Path:
 def _intact(entry: Path) -> bool:
     """Tell whether a prepared encoder is complete and unaltered."""
     try:
-        files: dict[str, str] = json.loads((entry / "encoder.json").read_text("utf-8"))["files"]
-        return all(file_sha256(entry / name) == digest for name, digest in files.items())
+        return all(file_sha256(entry / name) == digest for name, digest in _record(entry)["files"].items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False  # whatever is wrong with it, it is made anew
+
+
+def _record(entry: Path) -> dict[str, Any]:
+    """Return what is written of a prepared encoder. Raises ValueError where any of it was altered."""
+    digest, _, text = (entry / "encoder.json").read_text("utf-8").partition("\n")
+    if hashlib.sha256(text.encode()).hexdigest() != digest:
+        raise ValueError("checksum does not fit")
+    record: dict[str, Any] = json.loads(text)
+    return record
 
 
 def _open_or_prepare(
@@ -102,6 +110,8 @@ def _open_or_prepare(
 def _prepare(model: str, folder: Path, fingerprint: str, entry: Path, backend: str, progress: Progress) -> None:
     """Convert in a process of its own, which takes torch's gigabyte of memory with it when it ends."""
     progress("prepare", 0, 0)
+    for left in entry.parent.glob("tmp-*"):  # of a process that died here; the lock keeps others out
+        shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=entry.parent, prefix="tmp-") as scratch:
         source = str(Path(__file__).resolve().parents[2])
         environment = {**os.environ, **OFFLINE, "PYTHONPATH": source}
@@ -117,7 +127,10 @@ def _prepare(model: str, folder: Path, fingerprint: str, entry: Path, backend: s
         info = EncoderInfo(model=model, fingerprint=fingerprint, backend=backend, **measured)
         files = {path.name: file_sha256(path) for path in sorted(made.iterdir())}
         record = {"info": asdict(info), "runtime": runtime, "folder": str(folder.resolve()), "files": files}
-        (made / "encoder.json").write_text(json.dumps(record, indent=1), "utf-8")
+        text = json.dumps(record, indent=1)
+        (made / "encoder.json").write_text(
+            f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", "utf-8", newline="\n"
+        )
         shutil.rmtree(entry, ignore_errors=True)
         made.chmod(0o755)
         made.rename(entry)
@@ -128,7 +141,7 @@ def _prepare(model: str, folder: Path, fingerprint: str, entry: Path, backend: s
 @lru_cache(maxsize=2)
 def _open(entry: Path) -> Encoder:
     """Open a prepared encoder; a process holds each one once."""
-    record = json.loads((entry / "encoder.json").read_text("utf-8"))
+    record = _record(entry)
     info = EncoderInfo(**record["info"])
     if info.backend == "torch":
         from index.encode.torch_backend import TorchEncoder  # noqa: PLC0415 - torch loads only when asked for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -16,15 +17,22 @@ class Tokens:
     """Counts and numbers tokens. Thread-safe: two tokenizers, neither changed after it is made."""
 
     def __init__(self, path: Path, info: EncoderInfo) -> None:
-        self._whole = Tokenizer.from_file(str(path))
-        self._whole.no_padding()
-        self._whole.no_truncation()
-        prompt = len(self._whole.encode(info.document_prompt, add_special_tokens=False).ids)
-        special = self._whole.num_special_tokens_to_add(is_pair=False)
+        self._path = path
+        self._info = info
         self._cut = Tokenizer.from_file(str(path))
         self._cut.no_padding()
+        self._cut.no_truncation()
+        prompt = len(self._cut.encode(info.document_prompt, add_special_tokens=False).ids)
+        special = self._cut.num_special_tokens_to_add(is_pair=False)
         self._cut.enable_truncation(info.sentence_tokens + prompt + special)
-        self._info = info
+
+    @cached_property
+    def _whole(self) -> Tokenizer:
+        """The tokenizer without a limit; asking seldom needs it."""
+        tokenizer = Tokenizer.from_file(str(self._path))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer
 
     def question(self, question: str) -> list[int]:
         """Return the token ids of a question with its prompt; what the model can't read is cut off."""

@@ -128,9 +128,8 @@ def _prepare(model: str, folder: Path, fingerprint: str, entry: Path, backend: s
         files = {path.name: file_sha256(path) for path in sorted(made.iterdir())}
         record = {"info": asdict(info), "runtime": runtime, "folder": str(folder.resolve()), "files": files}
         text = json.dumps(record, indent=1)
-        (made / "encoder.json").write_text(
-            f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", "utf-8", newline="\n"
-        )
+        checksum = hashlib.sha256(text.encode()).hexdigest()
+        (made / "encoder.json").write_text(f"{checksum}\n{text}", "utf-8", newline="\n")
         shutil.rmtree(entry, ignore_errors=True)
         made.chmod(0o755)
         made.rename(entry)

@@ -101,6 +101,7 @@ def _build(
             discard(scratch.root)
     else:
         write_origin(target, seeds)
+        sync(paths.snapshots)
     progress("publish", 0, 0)
     before = previous.id if previous else ""
     publish(paths, ident)

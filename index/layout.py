@@ -14,8 +14,12 @@ INDEX/
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+if sys.platform == "darwin":
+    import fcntl
 
 TEMPORARY = ".tmp"
 """Ending of what is not finished; a build removes leftovers before it begins."""
@@ -90,9 +94,17 @@ def sync(path: Path) -> None:
         return
     handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
-        os.fsync(handle)
+        _flush(handle)
     finally:
         os.close(handle)
+
+
+def _flush(handle: int) -> None:
+    """Bring a file to the drive's own memory; on macOS fsync alone leaves it in the drive's cache."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(handle)
 
 
 def write_synced(path: Path, data: bytes) -> None:
@@ -100,7 +112,7 @@ def write_synced(path: Path, data: bytes) -> None:
     with path.open("wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        _flush(file.fileno())
 
 
 def replace_file(path: Path, data: bytes) -> None:

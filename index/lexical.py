@@ -15,6 +15,7 @@ import math
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -109,13 +110,12 @@ def write_lexical(folder: Path, postings: Postings, passages: int) -> None:
     np.save(folder / "passages.npy", passage.astype(np.uint32), allow_pickle=False)
     np.save(folder / "frequencies.npy", frequency.astype(np.uint16), allow_pickle=False)
     np.save(folder / "weights.npy", rounded.astype(np.uint16), allow_pickle=False)
-    with sqlite3.connect(folder / "terms.sqlite", isolation_level=None) as database:
+    with closing(sqlite3.connect(folder / "terms.sqlite", isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode = OFF")
         database.execute("CREATE TABLE term (term TEXT PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID")
         database.execute("BEGIN")
         database.executemany("INSERT INTO term VALUES (?, ?)", ((t, at) for at, t in enumerate(postings.terms)))
         database.execute("COMMIT")
-    database.close()
 
 
 class Lexical:

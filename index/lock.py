@@ -23,9 +23,9 @@ def _writing(paths: IndexPaths) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        full = isinstance(error, sqlite3.Error) or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         why = getattr(error, "strerror", None) or str(error)
-        remedy = "free some space and build again" if full or "full" in why else "check the folder's permissions"
+        remedy = "free some space and try again" if full else "check the folder's permissions"
         raise BuildError(
             f"the index in {paths.root} can't be written ({why}); the snapshot in force is unchanged; {remedy}"
         ) from error

@@ -86,6 +86,9 @@ def load(
             loaded.append(_read(file.path, data, digest, encoder))
         except NotText as error:
             skipped.append(Skipped(path=file.path, reason=str(error)))
+        except Exception as error:
+            reason = " ".join(f"its reader failed ({type(error).__name__}: {error})".split())[:300]
+            skipped.append(Skipped(path=file.path, reason=reason.encode("utf-8", "replace").decode("utf-8")))
     progress("load", len(files), len(files))
     return loaded
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from index.manifest import Manifest, read_manifest
 from index.store import Store
 from index.vectors import Vectors
 
+_ID = re.compile("[0-9a-f]{16}")
 REBUILD = "rebuild the index: qa build"
 
 
@@ -34,22 +36,23 @@ class Snapshot:
         Raises SnapshotMissing, SnapshotFormat or SnapshotDamaged.
         """
         self.paths = paths
-        self._hold = _hold(paths)
+        self._open = ExitStack()
+        self._open.enter_context(_hold(paths))
         try:
             self.manifest = load_manifest(paths)
             for problem in damaged_files(paths, self.manifest):
                 raise SnapshotDamaged(f"{problem}; {REBUILD}")
             counts = self.manifest.counts
-            self.store = Store(paths.passages)
+            self.store = self._open.enter_context(closing(Store(paths.passages)))
             self.vectors = Vectors(paths.vectors, counts.sentences, self.manifest.encoder.dimension)
-            self.lexical = Lexical(paths.lexical, counts.passages)
+            self.lexical = self._open.enter_context(closing(Lexical(paths.lexical, counts.passages)))
             if len(self.store.first_sentences) != counts.passages:
                 raise SnapshotDamaged(
                     f"{paths.passages} holds {len(self.store.first_sentences)} passages, expected {counts.passages}; "
                     f"{REBUILD}"
                 )
         except BaseException:
-            self._hold.close()
+            self._open.close()
             raise
 
     @property
@@ -64,9 +67,7 @@ class Snapshot:
 
     def close(self) -> None:
         """Let go of the files. The snapshot can't be used afterwards."""
-        self.store.close()
-        self.lexical.close()
-        self._hold.close()
+        self._open.close()
 
     def __enter__(self) -> Snapshot:
         return self
@@ -102,6 +103,8 @@ def load_manifest(paths: SnapshotPaths) -> Manifest:
         data = paths.manifest.read_bytes()
     except FileNotFoundError as error:
         raise SnapshotMissing(f"snapshot {paths.root} is missing or half-written; {REBUILD}") from error
+    except OSError as error:
+        raise SnapshotError(f"{paths.manifest} can't be read ({error.strerror}); check its permissions") from error
     manifest = read_manifest(data, str(paths.manifest))
     if manifest.id != paths.root.name.removesuffix(TEMPORARY):
         raise SnapshotDamaged(f"{paths.manifest} belongs to snapshot {manifest.id}; {REBUILD}")
@@ -160,9 +163,9 @@ def current_id(index: IndexPaths) -> str:
         raise SnapshotMissing(f"no index in {index.root}; build one: qa build FOLDER --index {index.root}") from error
     except OSError as error:
         raise SnapshotError(f"{index.current} can't be read ({error.strerror}); check its permissions") from error
-    if len(ident) != 16 or not set(ident) <= set("0123456789abcdef"):
+    if not _ID.fullmatch(ident):
         raise SnapshotDamaged(f"{index.current} does not name a snapshot; {REBUILD}")
-    if not index.snapshot(ident).root.is_dir():
+    if not os.access(index.snapshot(ident).root, os.F_OK):
         raise SnapshotDamaged(f"{index.current} names snapshot {ident}, which is not there; {REBUILD}")
     return ident
 
@@ -181,10 +184,14 @@ def open_current(index: IndexPaths) -> Snapshot:
 
 def snapshot_ids(index: IndexPaths) -> list[str]:
     """Return the ids of all snapshots, the most recently published first."""
-    if not index.snapshots.is_dir():
+    try:
+        with os.scandir(index.snapshots) as found:
+            times = {entry.name: entry.stat().st_mtime_ns for entry in found if _ID.fullmatch(entry.name)}
+    except FileNotFoundError:
         return []
-    found = [p for p in index.snapshots.iterdir() if p.is_dir() and not p.name.endswith(TEMPORARY)]
-    return [path.name for path in sorted(found, key=lambda p: (-p.stat().st_mtime_ns, p.name))]
+    except OSError as error:
+        raise SnapshotError(f"{index.snapshots} can't be read ({error.strerror}); check its permissions") from error
+    return sorted(times, key=lambda ident: (-times[ident], ident))
 
 
 def publish(index: IndexPaths, ident: str) -> None:
@@ -226,13 +233,16 @@ def _alone(paths: SnapshotPaths) -> Iterator[bool]:
     """Yield whether no reader holds the snapshot, and keep new readers out meanwhile."""
     try:
         file = paths.manifest.open("rb")
-    except OSError:
+    except FileNotFoundError:
         yield True  # without a manifest nobody can read it
+        return
+    except OSError:
+        yield False  # not to be told: then it stays
         return
     with file:
         try:
             portalocker.lock(file, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
-        except portalocker.LockException:  # held, or not to be told: then it stays
+        except portalocker.LockException:
             yield False
             return
         if os.name == "nt":  # an open file can't be moved there

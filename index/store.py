@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -69,7 +70,7 @@ class StoredPassage:
 
 def write_store(path: Path, documents: Iterable[tuple[Document, Sequence[Passage]]]) -> None:
     """Write a new database; rows are numbered in the order given, sentences in the order of passages."""
-    with sqlite3.connect(path, isolation_level=None) as database:
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode = OFF")
         database.executescript(_SCHEMA)
         database.execute("BEGIN")
@@ -96,7 +97,6 @@ def write_store(path: Path, documents: Iterable[tuple[Document, Sequence[Passage
                 passage_row += 1
                 sentence_row += len(passage.sentences)
         database.execute("COMMIT")
-    database.close()
 
 
 def _pack(sentences: Sequence[Sentence]) -> bytes:
@@ -159,11 +159,6 @@ class Store:
             batch = list(rows[first : first + _AT_ONCE])
             marks = ", ".join("?" * len(batch))
             yield from self._database.execute(f"SELECT {columns} FROM passage WHERE row IN ({marks})", batch)
-
-    def find_passage(self, ident: str) -> StoredPassage | None:
-        """Return the passage with an id."""
-        found = self._database.execute(f"SELECT {_PASSAGE} FROM passage WHERE id = ?", (ident,)).fetchone()
-        return None if found is None else _passage(found)
 
     def passages_of(self, document: StoredDocument) -> Iterator[StoredPassage]:
         """Yield the passages of a document, in order."""

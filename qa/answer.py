@@ -27,7 +27,10 @@ class _Json:
     @classmethod
     def from_json(cls, data: str | bytes) -> Self:
         """Return the record that ``to_json`` wrote. Raises ValueError for anything else."""
-        return msgspec.json.decode(data, type=cls)
+        try:
+            return msgspec.json.decode(data, type=cls)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ValueError(f"not the JSON of a {cls.__name__}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,6 @@ from urllib.parse import quote, unquote
 
 from index.errors import CitationError
 from index.load import extract
-from index.load.decode import NotText
 from index.load.walk import MAX_BYTES
 from qa.answer import Verification
 
@@ -29,6 +28,7 @@ _LINK = re.compile(
     r"&evidence=(?P<evidence_start>[0-9]{1,12})-(?P<evidence_end>[0-9]{1,12})"
     r"&source=(?P<source>[0-9a-f]{16})&quote=(?P<quote>[0-9a-f]{16})"
 )
+_CUT = re.compile(r"seedqa:[^?]+\?chars=[0-9]+-[0-9]+")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _EXAMPLE = "seedqa:PATH?chars=0-9&evidence=0-9&source=0123456789abcdef&quote=0123456789abcdef"
 
@@ -70,7 +70,8 @@ def parse_link(text: str) -> Link:
     """Return the parts of a link. Raises CitationError where it is none, or its ranges or path make no sense."""
     found = _LINK.fullmatch(text.strip())
     if found is None:
-        raise CitationError(f"{text.strip()[:120]!r} is not a citation link; expected one like {_EXAMPLE}")
+        cut = "; put the link in quotes, the shell cut it" if _CUT.fullmatch(text.strip()) else ""
+        raise CitationError(f"{text.strip()[:120]!r} is not a citation link{cut}; expected one like {_EXAMPLE}")
     numbers = {name: int(found[name]) for name in ("start", "end", "evidence_start", "evidence_end")}
     try:
         path = unquote(found["path"], errors="strict")
@@ -111,11 +112,12 @@ def _check(link: Link, seeds: Path) -> tuple[str, str]:
     same_file = hashlib.sha256(data).hexdigest()[:_DIGITS] == link.source
     try:
         _, _, found = extract(link.path, data)
-    except NotText as error:
+    except Exception as error:
         return CHANGED, f"{link.path} can no longer be read as text ({error})"
     stands = quote_digest(found.text[link.start : link.end]) == link.quote
     if same_file and stands:
-        lines = f"lines {found.line(link.start)}–{found.line(link.end - 1)}"
+        first, last = found.line(link.start), found.line(link.end - 1)
+        lines = f"line {first}" if first == last else f"lines {first}–{last}"
         return VERIFIED, f"{link.path}, {lines}: the file is unchanged and says exactly what is quoted"
     if same_file:
         return CHANGED, f"{link.path} is unchanged, but the quote is not at that place: the link or the reader differs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -12,14 +13,19 @@ from typing import Any
 
 import click
 
+from index.build import build as build_index
+from index.encode import BACKENDS, load_encoder
 from index.errors import CitationError, QuestionError, SeedQAError, SettingsError, SnapshotError
 from index.layout import IndexPaths
+from index.load import walk
 from index.lock import lock
 from index.manifest import Manifest
 from index.snapshot import current_id, diff, examine, load_manifest, prune, read_origin, snapshot_ids
 from qa import show
 from qa.answer import Answer
+from qa.citation import parse_link, verify_link
 from qa.config import Settings, read_settings
+from qa.engine import Index, check_question
 
 OK, ERROR, USAGE, NOT_FOUND, SOURCE_CHANGED, SOURCE_MISSING, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
@@ -55,7 +61,7 @@ def _settings(**flags: Any) -> Settings:
 @_INDEX
 @_CACHE
 @click.option("--model", metavar="NAME_OR_PATH", help="A sentence-transformers model: a name or a folder.")
-@click.option("--backend", type=click.Choice(["openvino", "torch"]), help="What runs the model.")
+@click.option("--backend", type=click.Choice(BACKENDS), help="What runs the model.")
 @_JSON
 def build(
     seeds: Path | None, index: Path | None, cache: Path | None, model: str | None, backend: str | None, as_json: bool
@@ -65,10 +71,6 @@ def build(
     Without SEEDS, the folder that the index was built from is read again. Unchanged documents are not
     encoded again. The index in force answers until the new one is complete.
     """
-    from index.build import build as build_index  # noqa: PLC0415 - loaders are not needed to ask
-    from index.encode import load_encoder  # noqa: PLC0415
-    from index.load import walk  # noqa: PLC0415
-
     settings = _settings(seeds=seeds, index=index, cache=cache, model=model, backend=backend)
     folder = settings.seeds or _built_from(IndexPaths(settings.index))
     walk(folder)  # a wrong folder is told before the model is prepared
@@ -84,9 +86,13 @@ def build(
 def _built_from(paths: IndexPaths) -> Path:
     """Return the folder that the snapshot in force was read from."""
     try:
-        return read_origin(paths.snapshot(current_id(paths)))
-    except SnapshotError as error:
-        raise click.UsageError("name the folder of documents: qa build FOLDER") from error
+        known = [current_id(paths)]
+    except SnapshotError:
+        known = snapshot_ids(paths)
+    for ident in known:
+        with suppress(SnapshotError):
+            return read_origin(paths.snapshot(ident))
+    raise click.UsageError("name the folder of documents: qa build FOLDER")
 
 
 @cli.command()
@@ -96,7 +102,7 @@ def _built_from(paths: IndexPaths) -> Path:
 @_INDEX
 @_CACHE
 @click.option("--model", metavar="NAME_OR_PATH", help="Refuse an index that was built with another model.")
-@click.option("--weak", is_flag=True, help="Show passages in full even where none is good enough.")
+@click.option("--weak", is_flag=True, help="Show passages below the threshold in full, too.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help='Confidence below which an answer is "not found".')
 @_JSON
 def ask(
@@ -111,8 +117,6 @@ def ask(
     as_json: bool,
 ) -> int:
     """Show the passages that answer QUESTION best; without one, ask for questions until end of input."""
-    from qa.engine import Index, check_question  # noqa: PLC0415 - keeps --help and status quick
-
     settings = _settings(index=index, cache=cache, threshold=threshold, k=k)
     if question is not None:
         check_question(question)
@@ -143,7 +147,11 @@ def _converse(search: Callable[[str], Answer], show_one: Callable[[Answer], None
         show.line("Ask a question; an empty line ends.")
     code = OK
     while True:
-        question = show.prompt() if talking else sys.stdin.readline()
+        try:
+            question = show.prompt() if talking else sys.stdin.readline()
+        except KeyboardInterrupt:
+            show.line("")
+            return code
         if not question or (talking and not question.strip()):
             return code
         if not question.strip():
@@ -160,15 +168,16 @@ def _converse(search: Callable[[str], Answer], show_one: Callable[[Answer], None
 
 @cli.command()
 @click.argument("citation")
+@click.option("--seeds", type=_path_type(), metavar="DIR", help="Folder of the documents; else that of the index.")
 @_INDEX
 @_JSON
-def verify(citation: str, index: Path | None, as_json: bool) -> int:
+def verify(citation: str, seeds: Path | None, index: Path | None, as_json: bool) -> int:
     """Re-read the source of CITATION, the link printed with an answer, and say whether it still holds."""
-    from qa.citation import parse_link, verify_link  # noqa: PLC0415 - needs the loaders
-
-    paths = IndexPaths(_settings(index=index).index)
     parse_link(citation)
-    found = verify_link(citation, read_origin(paths.snapshot(current_id(paths))))
+    if seeds is None:
+        paths = IndexPaths(_settings(index=index).index)
+        seeds = read_origin(paths.snapshot(current_id(paths)))
+    found = verify_link(citation, seeds)
     if as_json:
         show.json_line(found)
     else:
@@ -269,6 +278,7 @@ def prune_command(keep: int, index: Path | None, as_json: bool) -> None:
 
 def main() -> None:
     """Run the command line: expected errors become one line and an exit code."""
+    show.prepare_streams()
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -278,7 +288,7 @@ def main() -> None:
         show.problem(f"{error.format_message().rstrip('.')}; see qa --help")
         code = USAGE
     except (click.Abort, KeyboardInterrupt):
-        show.problem("interrupted; the snapshot in force is unchanged")
+        show.problem("interrupted; nothing is left half-done")
         code = INTERRUPTED
     except (QuestionError, CitationError, SettingsError) as error:
         show.problem(str(error))
@@ -289,6 +299,11 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has left; nothing more to say
         code = OK
+    except OSError as error:
+        show.problem(
+            f"{error.filename or 'output'}: {error.strerror or error}; check the path, its permissions and space"
+        )
+        code = ERROR
     sys.exit(code if isinstance(code, int) else OK)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 CLOSENESS, IN_PASSAGE, IN_EVIDENCE = 0.0776, 0.4, 0.2
 SCALE, OFFSET = 12.0, -9.7
 
-THRESHOLD = 0.3
+THRESHOLD = 0.2
 """Answers below this confidence are "not found"."""
 
 

@@ -60,7 +60,7 @@ def read_settings(environment: Mapping[str, str] | None = None, folder: Path | N
         raise SettingsError(f"settings file {path} has no table [tool.seedqa]; put the settings under that heading")
     values = _from_file(path) if path else {}
     for name in _NAMES:
-        if (value := variables.get(PREFIX + name.upper())) is not None:
+        if value := variables.get(PREFIX + name.upper()):
             values[name] = (value, f"${PREFIX}{name.upper()}")
     checked = {name: _convert(name, value, where) for name, (value, where) in values.items()}
     return Settings(**checked)
@@ -74,7 +74,17 @@ def _find_file(variables: Mapping[str, str], here: Path) -> Path | None:
         here / "pyproject.toml",
         user_config_path("seedqa", appauthor=False) / "seedqa.toml",
     )
-    return next((path for path in candidates if path.is_file() and _table(path) is not None), None)
+    return next((path for path in candidates if os.access(path, os.R_OK) and _is_ours(path)), None)
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell whether a file is meant for us: somebody else's project file may be as broken as it likes."""
+    try:
+        return _table(path) is not None
+    except SettingsError:
+        if path.name == "pyproject.toml":
+            return False
+        raise
 
 
 def _table(path: Path) -> dict[str, Any] | None:
@@ -113,4 +123,7 @@ def _convert(name: str, value: Any, where: str) -> Any:
         raise SettingsError(f"threshold in {where} is {found}, expected a number from 0 to 1")
     if name == "backend" and found not in BACKENDS:
         raise SettingsError(f"backend in {where} is {found!r}, expected {' or '.join(BACKENDS)}")
-    return Path(found).expanduser() if name in _PATHS else found
+    try:
+        return Path(found).expanduser() if name in _PATHS else found
+    except RuntimeError as error:
+        raise SettingsError(f"{name} in {where} is {value!r}, whose home folder is not known") from error

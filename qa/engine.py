@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,7 @@ from types import TracebackType
 import numpy as np
 
 from index.analyse import question_terms, words
-from index.encode import Encoder, open_encoder
+from index.encode import Encoder, fingerprint_of, is_local, open_encoder
 from index.errors import ModelMismatch, QuestionError, SeedQAError
 from index.layout import IndexPaths
 from index.manifest import Manifest
@@ -29,6 +31,10 @@ from qa.rank import rank
 
 MAX_QUESTION = 4000
 """Characters of a question; more is a document."""
+
+
+RETRY_SECONDS = 1.0
+"""How long a snapshot that could not be opened is left alone."""
 
 
 class _Held:
@@ -62,6 +68,8 @@ class Index:
         Raises SnapshotError where there is no usable snapshot, and ModelMismatch where ``model`` or
         ``encoder`` is not what it was built with.
         """
+        if not 0 <= threshold <= 1 or math.isnan(threshold):
+            raise QuestionError(f"threshold is {threshold}, expected a number from 0 to 1")
         self._paths = IndexPaths(root)
         self._cache = cache
         self._model = model
@@ -69,6 +77,8 @@ class Index:
         self._encoder = encoder
         self._progress = progress
         self._lock = threading.Lock()
+        self._switching = threading.Lock()
+        self._retry_at = 0.0
         self._closed = False
         self._trouble = ""
         self._seen = self._stamp()
@@ -92,7 +102,10 @@ class Index:
 
     def _fitting_encoder(self, manifest: Manifest) -> Encoder:
         built = manifest.encoder
-        if self._model is not None and self._model != built.model:
+        asked = self._model
+        if asked not in (None, built.model) and not (
+            is_local(asked) and fingerprint_of(asked, built.backend) == built.fingerprint
+        ):
             raise ModelMismatch(
                 f"the index in {self._paths.root} was built with model {built.model}, asked for {self._model}; "
                 f"rebuild it: qa build --model {self._model}"
@@ -109,13 +122,11 @@ class Index:
     @contextmanager
     def _in_force(self) -> Iterator[_Held]:
         """Lend the snapshot in force for one question."""
-        stamp = self._stamp()
-        with self._lock:
-            newer = stamp != self._seen and not self._closed
-            if newer:
-                self._seen = stamp  # whoever sees it first opens it; others go on with the one at hand
-        if newer:
-            self._switch()
+        if self._stamp() != self._seen and self._switching.acquire(blocking=False):
+            try:  # whoever sees it first opens it; others go on with the one at hand
+                self._switch()
+            finally:
+                self._switching.release()
         with self._lock:
             if self._closed:
                 raise SeedQAError("this index is closed; open it again with open_index")
@@ -130,13 +141,17 @@ class Index:
 
     def _switch(self) -> None:
         """Take the newer snapshot; where it can't be opened, go on with the one at hand and say so."""
+        stamp = self._stamp()
+        if self._closed or stamp == self._seen or time.monotonic() < self._retry_at:
+            return
         try:
             newer = self._open()
-        except SeedQAError as error:
+        except Exception as error:
+            self._retry_at = time.monotonic() + RETRY_SECONDS
             self._trouble = f"a newer snapshot can't be opened, so this is from the one before: {error}"
             return
         with self._lock:
-            self._trouble = ""
+            self._trouble, self._seen, self._retry_at = "", stamp, 0.0
             older, self._held = self._held, newer
             older.retired = True
             newer.retired = self._closed
@@ -262,7 +277,7 @@ def open_index(
     encoder: Encoder | None = None,
     progress: Progress = no_progress,
 ) -> Index:
-    """Open an index for questions; what is not given comes from the settings (qa.config).
+    """Open an index for questions; index, cache and threshold come from the settings where not given.
 
     Use it as a context manager, or call ``close``. Raises SnapshotError where there is no usable
     snapshot and ModelError where its encoder can't be opened.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -50,6 +51,17 @@ def _clean(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROL)
 
 
+def prepare_streams() -> None:
+    """Let output go on where the terminal's encoding lacks a character."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+with suppress(ImportError):  # gives the prompt editing and history, where Python has it
+    import readline  # noqa: F401
+
+
 @contextmanager
 def progress(*, quiet: bool) -> Iterator[Report]:
     """Show a bar for each stage on a terminal; elsewhere, or when ``quiet``, nothing."""
@@ -74,6 +86,10 @@ def progress(*, quiet: bool) -> Iterator[Report]:
             bars.update(tasks[stage], completed=done, total=total or None)
 
         yield report
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def json_line(value: Any) -> None:
@@ -118,8 +134,17 @@ def answer(found: Answer, *, weak: bool = False) -> None:
             + Text("" if weak else " Nearest, in full with --weak:"),
             soft_wrap=True,
         )
+    full = [result for result in found.results if weak or result.confidence >= found.threshold]
+    if found.found and len(full) < len(found.results):
+        more = len(found.results) - len(full)
+        aside = f"{more} weaker, in full with --weak:" if more > 1 else "One weaker, in full with --weak:"
+    else:
+        aside = ""
     for result in found.results:
-        if found.found or weak:
+        if aside and result not in full:
+            _out.print(Text(f"\n{aside}"))
+            aside = ""
+        if result in full:
             _result(result)
         else:
             citation = result.citation
@@ -134,7 +159,7 @@ def _result(result: Result) -> None:
     body = Text()
     cuts = citation.evidence_start - citation.start, citation.evidence_end - citation.start
     body.append(_clean(citation.quote[: cuts[0]]))
-    if _out.is_terminal and not _out.no_color:
+    if _out.is_terminal and _out.color_system and not _out.no_color:
         body.append(_clean(citation.evidence), style="bold reverse")
     else:
         body.append(f">>>{_clean(citation.evidence)}<<<")
@@ -164,8 +189,8 @@ def verification(found: Verification) -> None:
 def build_report(report: BuildReport) -> None:
     """Print the summary of a build and its coverage report."""
     _out.print(
-        f"Indexed {report.documents} documents, {report.passages} passages, {report.sentences} sentences "
-        f"({report.reused} vectors reused) in {report.seconds:.1f} s.",
+        f"Indexed {_count(report.documents, 'document')}, {_count(report.passages, 'passage')}, "
+        f"{_count(report.sentences, 'sentence')} ({_count(report.reused, 'vector')} reused) in {report.seconds:.1f} s.",
         soft_wrap=True,
     )
     same = " (nothing changed)" if report.snapshot == report.previous else ""
@@ -217,7 +242,7 @@ def findings(checked: Sequence[str], found: Sequence[Finding]) -> None:
     for finding in found:
         _out.print(Text(f"✘ {finding.snapshot}: {_clean(finding.problem)}", style="red"), soft_wrap=True)
     if not found:
-        _out.print(f"✔ {len(checked)} snapshots checked: every hash, count and format version fits.")
+        _out.print(f"✔ {_count(len(checked), 'snapshot')} checked: every hash, count and format version fits.")
 
 
 def difference(found: Difference) -> None:

@@ -136,7 +136,7 @@ def test_verified(tmp_path: Path) -> None:
     assert verify_link(f" {link} ", tmp_path) == Verification(
         status="verified",
         path="notes.txt",
-        detail="notes.txt, lines 1–1: the file is unchanged and says exactly what is quoted",
+        detail="notes.txt, line 1: the file is unchanged and says exactly what is quoted",
         link=link,
     )
 
@@ -154,7 +154,7 @@ def test_every_file_that_the_walk_finds_can_be_cited(tmp_path: Path, name: str) 
         assert verify_link(link, tmp_path) == Verification(
             status="verified",
             path=file.path,
-            detail=f"{name}, lines 1–1: the file is unchanged and says exactly what is quoted",
+            detail=f"{name}, line 1: the file is unchanged and says exactly what is quoted",
             link=link,
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -191,4 +190,15 @@ print(sorted(name for name in heavy if sys.modules.get(name)))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-    assert socket.socket.__module__ == "socket"
+
+
+def test_pickled_weights_beside_nothing_safe_are_refused(model_copy: Path) -> None:
+    (model_copy / "2_Dense").mkdir()
+    (model_copy / "2_Dense" / "pytorch_model.bin").write_bytes(b"weights")
+    with pytest.raises(ModelError, match=r"^model m: .*pytorch_model\.bin has no safetensors beside it "):
+        check_folder(model_copy, "m")
+
+
+def test_the_name_is_the_one_that_was_given(cache: Path, real_encoder: Encoder) -> None:
+    other = load_encoder(f"sentence-transformers/{DEFAULT_MODEL}", cache)
+    assert other.info == replace(real_encoder.info, model=f"sentence-transformers/{DEFAULT_MODEL}")

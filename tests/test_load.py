@@ -184,7 +184,14 @@ def test_plain_text_without_words_has_no_blocks(text: str) -> None:
 
 
 def test_a_block_knows_its_place() -> None:
-    assert extract("a.txt", b"one\n\ntwo")[2].blocks == (
-        Block(start=0, end=3, kind="text", section=()),
-        Block(start=5, end=8, kind="text", section=()),
+    assert extract("a.txt", b"One.\n\ntwo")[2].blocks == (
+        Block(start=0, end=4, kind="text", section=()),
+        Block(start=6, end=9, kind="text", section=()),
     )
+
+
+def test_a_first_line_that_is_no_sentence_is_the_title() -> None:
+    found = extract("a.txt", "Café in Göteborg\n\nFounded in 1902.".encode())[2]
+    assert found.title == "Café in Göteborg"
+    assert [block.kind for block in found.blocks] == ["header", "text"]
+    assert extract("a.txt", b"Founded in 1902")[2].title == ""

@@ -84,7 +84,7 @@ def test_the_same_question_gets_the_same_answer_in_every_thread(shipped: Index) 
 
 
 def exact(snapshot: Snapshot, encoder: Encoder, question: str) -> list[str]:
-    """Rank all passages by the formula alone, without candidates: an independent second implementation."""
+    """Rank all passages by the formula, without choosing candidates first."""
     vector = encoder.encode_question(question)
     everything = snapshot.vectors.take(np.arange(len(snapshot.vectors))) @ vector
     words = question_terms(question, snapshot.manifest.languages)

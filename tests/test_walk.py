@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from index import build
 from index.errors import SeedsError
 from index.load import walk
 from index.load.walk import MAX_BYTES
 from index.records import SeedFile, Skipped
+from tests.fakes import HashEncoder
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs a POSIX file system")
 
@@ -174,3 +176,12 @@ def test_a_folder_that_may_not_be_read(tmp_path: Path) -> None:
         )
     finally:
         closed.chmod(0o755)
+
+
+def test_an_index_inside_the_seeds_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Some text.", "utf-8")
+    build(tmp_path, tmp_path / "index", HashEncoder())
+    assert walk(tmp_path) == (
+        [SeedFile(path="a.txt", bytes=10)],
+        [Skipped(path="index/", reason="an index of SeedQA")],
+    )

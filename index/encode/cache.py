@@ -47,8 +47,8 @@ def open_encoder(info: EncoderInfo, cache: Path, progress: Progress = no_progres
     Raises ModelMismatch where the model of that name is no longer the same.
     """
     entry = _entry(cache, info.fingerprint, info.backend)
-    if _intact(entry):
-        return _open(entry)
+    if info.backend == "openvino" and _intact(entry):  # holds all it needs; torch reads the model's own folder
+        return _open(entry, info.model, entry)
     folder = find_model(info.model)
     found = _fingerprint(model_digest(folder), info.backend)
     if found != info.fingerprint:
@@ -57,6 +57,11 @@ def open_encoder(info: EncoderInfo, cache: Path, progress: Progress = no_progres
             f"({found[:12]}…); rebuild the index: qa build"
         )
     return _open_or_prepare(info.model, folder, info.fingerprint, cache, info.backend, progress)
+
+
+def fingerprint_of(model: str, backend: str) -> str:
+    """Return the fingerprint of a model under a backend. Raises ModelError where the model can't be used."""
+    return _fingerprint(model_digest(find_model(model)), backend)
 
 
 def _fingerprint(digest: str, backend: str) -> str:
@@ -104,7 +109,7 @@ def _open_or_prepare(
             ) from error
         except portalocker.LockException as error:
             raise ModelError(f"another process has been preparing {model} in {entry.parent} for ten minutes") from error
-    return _open(entry)
+    return _open(entry, model, folder)
 
 
 def _prepare(model: str, folder: Path, fingerprint: str, entry: Path, backend: str, progress: Progress) -> None:
@@ -116,7 +121,7 @@ def _prepare(model: str, folder: Path, fingerprint: str, entry: Path, backend: s
         source = str(Path(__file__).resolve().parents[2])
         environment = {**os.environ, **OFFLINE, "PYTHONPATH": source}
         command = [sys.executable, "-P", "-m", "index.encode.convert", str(folder.resolve()), scratch, backend]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode:
             why = (done.stderr.strip().splitlines() or ["no reason given"])[-1][:300]
             raise ModelError(f"model {model} could not be prepared for the {backend} backend ({why})")
@@ -126,7 +131,7 @@ def _prepare(model: str, folder: Path, fingerprint: str, entry: Path, backend: s
         runtime = measured.pop("runtime")
         info = EncoderInfo(model=model, fingerprint=fingerprint, backend=backend, **measured)
         files = {path.name: file_sha256(path) for path in sorted(made.iterdir())}
-        record = {"info": asdict(info), "runtime": runtime, "folder": str(folder.resolve()), "files": files}
+        record = {"info": asdict(info), "runtime": runtime, "files": files}
         text = json.dumps(record, indent=1)
         checksum = hashlib.sha256(text.encode()).hexdigest()
         (made / "encoder.json").write_text(f"{checksum}\n{text}", "utf-8", newline="\n")
@@ -138,14 +143,14 @@ def _prepare(model: str, folder: Path, fingerprint: str, entry: Path, backend: s
 
 
 @lru_cache(maxsize=2)
-def _open(entry: Path) -> Encoder:
-    """Open a prepared encoder; a process holds each one once."""
+def _open(entry: Path, model: str, folder: Path) -> Encoder:
+    """Open a prepared encoder under the name that the user gave; a process holds each one once."""
     record = _record(entry)
-    info = EncoderInfo(**record["info"])
+    info = EncoderInfo(**{**record["info"], "model": model})
     if info.backend == "torch":
         from index.encode.torch_backend import TorchEncoder  # noqa: PLC0415 - torch loads only when asked for
 
-        return TorchEncoder(entry, info, Path(record["folder"]))
+        return TorchEncoder(entry, info, folder)
     from index.encode.openvino_backend import OpenVinoEncoder  # noqa: PLC0415 - as above
 
     return OpenVinoEncoder(entry, info, pad=int(record["runtime"]["pad"]))

@@ -77,7 +77,10 @@ def agreement(left: np.ndarray[Any, Any], right: np.ndarray[Any, Any], near: int
 
 def convert(folder: Path, out: Path, backend: str) -> dict[str, Any]:
     """Prepare the model of ``folder`` in ``out`` and return what was measured."""
-    model = SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False).eval()
+    safe = {"use_safetensors": True}
+    model = SentenceTransformer(
+        str(folder), device="cpu", local_files_only=True, trust_remote_code=False, model_kwargs=safe
+    ).eval()
     tokenizer = model.tokenizer
     if not getattr(tokenizer, "is_fast", False):
         raise SystemExit("the model has no tokenizer.json; choose a model with a fast tokenizer")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,13 @@ _PACKAGED = {
 _PACKAGED["sentence-transformers/all-MiniLM-L6-v2"] = _PACKAGED["all-MiniLM-L6-v2"]
 
 _USED = {".json", ".safetensors", ".txt", ".model"}
+_PICKLED = {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
 _UNUSED = {"data_config.json", "README.md"}
+
+
+def is_local(name: str) -> bool:
+    """Tell whether a model can be found without asking a hub."""
+    return name in _PACKAGED or os.path.isdir(name)  # noqa: PTH112 - never raises, whatever the name
 
 
 def find_model(name: str) -> Path:
@@ -35,8 +42,12 @@ def find_model(name: str) -> Path:
     """
     if name in _PACKAGED:
         return _packaged(name)
-    folder = Path(name).expanduser()
-    if folder.is_dir():
+    try:
+        folder = Path(name).expanduser()
+        found = folder.is_dir()
+    except (OSError, RuntimeError) as error:
+        raise ModelError(f"model {name[:80]!r} can't be looked for ({error}); name a folder or a model") from error
+    if found:
         check_folder(folder, name)
         return folder
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
@@ -78,6 +89,10 @@ def check_folder(folder: Path, name: str) -> None:
         raise ModelError(f"model {name} wants to run its own code (auto_map), which is never done; {remedy}")
     if not any(folder.rglob("*.safetensors")):
         raise ModelError(f"model {name}: no *.safetensors in {folder}; {remedy}")
+    pickled = [path for path in sorted(folder.rglob("*")) if path.suffix in _PICKLED]
+    bare = [path for path in pickled if not any(path.parent.glob("*.safetensors"))]
+    if bare:
+        raise ModelError(f"model {name}: {bare[0]} has no safetensors beside it and is never loaded; {remedy}")
 
 
 def _download(name: str) -> Path:
@@ -86,7 +101,11 @@ def _download(name: str) -> Path:
         "import sys; from huggingface_hub import snapshot_download; "
         "print(snapshot_download(sys.argv[1], allow_patterns=['*.json', '*.safetensors', '*.txt', '*.model']))"
     )
-    done = subprocess.run([sys.executable, "-P", "-c", code, name], capture_output=True, text=True, check=False)
+    offline = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+    environment = {key: value for key, value in os.environ.items() if key not in offline}
+    environment |= {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
+    command = [sys.executable, "-P", "-c", code, name]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         why = (done.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
         raise ModelError(f"model {name} could not be fetched from its hub ({why}); name a folder instead")

@@ -13,6 +13,7 @@ import numpy as np
 
 from index.encode.protocol import EncoderInfo, FloatArray
 from index.encode.tokens import Tokens
+from index.errors import ModelError
 from index.records import Progress
 
 import index.encode.quiet  # isort: skip  # noqa: F401 - before openvino
@@ -45,7 +46,10 @@ class OpenVinoEncoder:
 
     def _compile(self, streams: int) -> openvino.CompiledModel:
         settings = {"NUM_STREAMS": streams, "INFERENCE_PRECISION_HINT": "f32"}
-        return self._core.compile_model(self._graph, "CPU", settings)
+        try:
+            return self._core.compile_model(self._graph, "CPU", settings)
+        except RuntimeError as error:
+            raise ModelError(f"the prepared model {self._graph} can't be read; try again, it is made anew") from error
 
     @cached_property
     def _single(self) -> openvino.CompiledModel:

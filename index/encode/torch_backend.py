@@ -27,7 +27,10 @@ class TorchEncoder:
     def __init__(self, entry: Path, info: EncoderInfo, folder: Path) -> None:
         self._info = info
         self._tokens = Tokens(entry / "tokenizer.json", info)
-        self._model = SentenceTransformer(str(folder), local_files_only=True, trust_remote_code=False)
+        safe = {"use_safetensors": True}
+        self._model = SentenceTransformer(
+            str(folder), local_files_only=True, trust_remote_code=False, model_kwargs=safe
+        )
         self._lock = threading.Lock()
 
     @property

@@ -57,7 +57,7 @@ def _declared(data: bytes) -> str:
     if encoding is None or encoding.name.startswith("utf-16"):  # the declaration itself was read as ASCII
         return ""
     name = str(encoding.codec_info.name)
-    return "" if name == "x-user-defined" else name
+    return "" if name in ("x-user-defined", "replacement") else name
 
 
 def _detect(sample: bytes) -> str:

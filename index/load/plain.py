@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from index.records import Block, Extract
 
 _PARAGRAPH = re.compile(r"[^\r\n]*\S[^\r\n]*(?:(?:\r\n|\n|\r)[^\r\n]*\S[^\r\n]*)*")
+_TITLE = re.compile(r"[^\r\n]*\w[^\r\n]*(?<![.!?:;,。！？：；…])")
+MAX_TITLE = 80
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 
 
@@ -24,6 +27,10 @@ def verbatim(text: str, blocks: tuple[Block, ...], title: str = "") -> Extract:
 
 
 def extract_plain(text: str) -> Extract:
-    """Split at blank lines; plain text has no headings and no title of its own."""
-    blocks = (Block(start=p.start(), end=p.end(), kind="text") for p in _PARAGRAPH.finditer(text))
+    """Split at blank lines; a first line of its own that is no sentence is the title."""
+    blocks = [Block(start=p.start(), end=p.end(), kind="text") for p in _PARAGRAPH.finditer(text)]
+    first = text[blocks[0].start : blocks[0].end].strip() if len(blocks) > 1 else ""
+    if first and len(first) <= MAX_TITLE and _TITLE.fullmatch(first):
+        blocks[0] = replace(blocks[0], kind="header")
+        return verbatim(text, tuple(blocks), first)
     return verbatim(text, tuple(blocks))

@@ -20,7 +20,13 @@ def walk(seeds: Path) -> tuple[list[SeedFile], list[Skipped]]:
 
     Raises SeedsError where the folder is missing, no folder, unreadable or empty.
     """
-    if not seeds.exists():
+    if not _is_unicode(str(seeds.absolute())):
+        raise SeedsError(f"the path of the seeds folder {str(seeds)!r} is not valid Unicode; rename the folder")
+    try:
+        there = seeds.exists()
+    except OSError as error:
+        raise SeedsError(f"seeds folder {str(seeds)[:80]} can't be looked for ({error.strerror})") from error
+    if not there:
         raise SeedsError(f"seeds folder {seeds} does not exist; name a folder of documents: qa build FOLDER")
     if not seeds.is_dir():
         raise SeedsError(f"seeds {seeds} is a file, expected a folder; put the file into a folder and name that")
@@ -63,8 +69,10 @@ def _closed(folder: Path) -> str:
     """Return why a folder is not entered, or an empty string."""
     if folder.name.startswith("."):
         return "hidden folder"
-    if folder.is_symlink():
+    if folder.is_symlink() or folder.resolve() != folder:  # a junction is no link to Python 3.11
         return "link to a folder"
+    if (folder / "build.lock").is_file() and (folder / "snapshots").is_dir():
+        return "an index of SeedQA"
     return "" if _is_unicode(folder.name) else "folder name is not valid Unicode"
 
 

@@ -245,3 +245,21 @@ def test_a_closed_index_says_so(built: Path, encoder: HashEncoder) -> None:
 def test_one_call(shipped: Index, shipped_index: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEEDQA_CACHE", str(cache))
     assert qa.search("What is SeedQA?", k=2, index=shipped_index) == shipped.search("What is SeedQA?", k=2)
+
+
+def test_every_answer_is_from_one_snapshot_while_builds_go_on(built: Path, seeds: Path, encoder: HashEncoder) -> None:
+    with open_index(built, encoder=encoder) as opened, ThreadPoolExecutor(4) as pool:
+        expected = {opened.search("Where is version?").snapshot: "Frogs live in the pond. They sing at night."}
+
+        def ask(_: int) -> tuple[str, str]:
+            answer = opened.search("Where do frogs or version live?", k=1, documents="garden.md")
+            return answer.snapshot, answer.results[0].citation.quote
+
+        for number in range(12):
+            running = pool.map(ask, range(40))
+            text = f"Version {number} of frogs live in the pond."
+            (seeds / "garden.md").write_text(text, "utf-8")
+            expected[build(seeds, built, encoder).snapshot] = text
+            for snapshot, quote in running:
+                assert expected[snapshot] in quote or quote.endswith(expected[snapshot])
+        assert ask(0)[1] == "Version 11 of frogs live in the pond."

@@ -49,12 +49,16 @@ _STOP = {
 }
 
 _TOKEN = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*")
+REMEMBERED = 200_000
+"""Words of a language whose terms are remembered."""
+
 _ASCII_TOKEN = re.compile(r"[a-z0-9]+")
 _UNSPACED = regex.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003134f]+"
 )
 _MARKS = regex.compile("[\u0300-\u036f]+")
+_ASCII_ELIDED = re.compile(r"(?<!\w)[a-z]'(?=[a-z])|(?<=[a-z])'[a-z](?!\w)")
 _ELIDED = regex.compile(r"(?<!\w)\p{L}['’](?=\p{L})|(?<=\p{L})['’]\p{L}(?!\w)")
 """A single letter before or after an apostrophe: l’école, dog’s, O’Neill."""
 
@@ -74,7 +78,7 @@ def words(text: str) -> list[str]:
     """Return the words of ``text``, folded but not stemmed, with pairs for scripts without spaces."""
     if text.isascii():  # the same, quicker
         lower = text.lower()
-        return _ASCII_TOKEN.findall(_ELIDED.sub(" ", lower) if "'" in lower else lower)
+        return _ASCII_TOKEN.findall(_ASCII_ELIDED.sub(" ", lower) if "'" in lower else lower)
     folded = unicodedata.normalize("NFKC", text).casefold()
     tokens: list[str] = _TOKEN.findall(_ELIDED.sub(" ", folded))
     if not _UNSPACED.search(folded):
@@ -98,11 +102,27 @@ def words(text: str) -> list[str]:
 
 def terms(text: str, language: str) -> list[str]:
     """Return the terms of a document's text, in order, repeated as often as they occur."""
-    stop = _stop_words(language)
-    kept = [word for word in words(text) if word not in stop]
-    stemmer = _stemmer(language)
-    stems = stemmer.stemWords(kept) if stemmer else kept
-    return stems if text.isascii() else [_plain(stem) for stem in stems]
+    known = _known_terms(language)
+    return [term for word in words(text) if (term := known[word])]
+
+
+class _Terms(dict[str, str]):
+    """Remembers the term of each word of a language; a stop word's is empty."""
+
+    def __init__(self, language: str) -> None:
+        super().__init__(dict.fromkeys(_stop_words(language), ""))
+        self._stemmer = _stemmer(language)
+
+    def __missing__(self, word: str) -> str:
+        term = _plain(self._stemmer.stemWord(word) if self._stemmer else word)
+        if len(self) < REMEMBERED:
+            self[word] = term
+        return term
+
+
+@cache
+def _known_terms(language: str) -> _Terms:
+    return _Terms(language)
 
 
 def _plain(stem: str) -> str:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import IO
 
 import msgspec
+import numpy as np
 import portalocker
 
 from index.errors import SeedQAError, SnapshotDamaged, SnapshotError, SnapshotMissing
@@ -51,6 +52,8 @@ class Snapshot:
                     f"{paths.passages} holds {len(self.store.first_sentences)} passages, expected {counts.passages}; "
                     f"{REBUILD}"
                 )
+            self.sentence_counts = np.diff(self.store.first_sentences, append=counts.sentences)
+            """Sentences of each passage: shape (passages,), int64."""
         except BaseException:
             self._open.close()
             raise

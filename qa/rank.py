@@ -12,7 +12,7 @@ from index.snapshot import Snapshot
 from index.vectors import Mask
 from qa.ranking import alpha, fuse, passage_similarity
 
-DEPTH = 64
+DEPTH = 50
 """Candidates taken from each side; deeper changes no ranking on the sets of docs/ranking.md."""
 
 
@@ -65,7 +65,7 @@ def _candidates(
     total = len(bm25)
     depth = max(DEPTH, 4 * k)
     if depth < total:
-        flags = None if allowed is None else np.repeat(allowed, _sizes(snapshot))
+        flags = None if allowed is None else np.repeat(allowed, snapshot.sentence_counts)
         nearest = snapshot.vectors.nearest(vector, depth, flags)
         by_meaning = np.searchsorted(snapshot.store.first_sentences, nearest, side="right") - 1
         by_words = np.argpartition(-bm25, depth)[:depth]
@@ -75,14 +75,10 @@ def _candidates(
     return np.arange(total) if allowed is None else np.flatnonzero(allowed)
 
 
-def _sizes(snapshot: Snapshot) -> NDArray[np.int64]:
-    return np.diff(np.append(snapshot.store.first_sentences, len(snapshot.vectors)))
-
-
 def _sentences(snapshot: Snapshot, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the sentence rows of passages one after the other, and where each passage's begin."""
     first = snapshot.store.first_sentences[rows]
-    sizes = _sizes(snapshot)[rows]
+    sizes = snapshot.sentence_counts[rows]
     starts = np.append(0, np.cumsum(sizes)[:-1])
     return np.repeat(first - starts, sizes) + np.arange(sizes.sum()), starts
 

@@ -87,7 +87,9 @@ def _by_section(blocks: Sequence[Block]) -> Iterator[tuple[tuple[str, ...], list
 def _spans(text: str, block: Block, language: str) -> Iterator[tuple[int, int]]:
     """Yield the trimmed range of each sentence of a block, or of each line of code."""
     if block.kind in ("heading", "row", "header"):
-        yield block.start, block.end
+        trimmed = _SPAN.search(text, block.start, block.end)
+        if trimmed is not None:
+            yield trimmed.span()
         return
     if block.kind == "code":
         for line in _LINE.finditer(text, block.start, block.end):

@@ -134,22 +134,17 @@ def answer(found: Answer, *, weak: bool = False) -> None:
             + Text("" if weak else " Nearest, in full with --weak:"),
             soft_wrap=True,
         )
-    full = [result for result in found.results if weak or result.confidence >= found.threshold]
-    if found.found and len(full) < len(found.results):
-        more = len(found.results) - len(full)
-        aside = f"{more} weaker, in full with --weak:" if more > 1 else "One weaker, in full with --weak:"
-    else:
-        aside = ""
+    aside = "\nWeaker, in full with --weak:" if found.found else ""
     for result in found.results:
-        if aside and result not in full:
-            _out.print(Text(f"\n{aside}"))
-            aside = ""
-        if result in full:
+        if weak or (found.found and result.confidence >= found.threshold):
             _result(result)
-        else:
-            citation = result.citation
-            near = f"{result.rank}. {citation.heading} ({citation.place}, confidence {result.confidence:.2f})"
-            _out.print(Text(_clean(near), style="dim"), soft_wrap=True)
+            continue
+        if aside:
+            _out.print(Text(aside))
+            aside = ""
+        citation = result.citation
+        near = f"{result.rank}. {citation.heading} ({citation.place}, confidence {result.confidence:.2f})"
+        _out.print(Text(_clean(near), style="dim"), soft_wrap=True)
 
 
 def _result(result: Result) -> None:

@@ -3,13 +3,14 @@ PYTHON ?= python3
 SEEDS ?= seeds
 INDEX ?= .seedqa/index
 EVAL ?= ../shared/eval
+PORT ?= 7860
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
 .PHONY: run test index lint bench-retrieval bench-speed bench-lexical bench-confidence clean
 
 run: .venv/run
 	@test -f $(INDEX)/CURRENT || $(BIN)/qa build $(SEEDS) --index $(INDEX)
-	@$(BIN)/qa ask --index $(INDEX)
+	@$(BIN)/qa serve --index $(INDEX) --port $(PORT)
 
 test: .venv/test
 	$(BIN)/python -m pytest

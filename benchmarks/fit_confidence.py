@@ -27,9 +27,12 @@ from index.encode import Encoder
 from index.layout import IndexPaths
 from index.snapshot import Snapshot, open_current
 from qa.assess import assess
-from qa.confidence import THRESHOLD, strength
+from qa.confidence import OFFSET, SCALE, THRESHOLD, strength
 from qa.config import read_settings
 from qa.rank import rank
+
+THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Those of the table in qa/confidence.py, which the page shows to whoever moves the threshold."""
 
 Sample = tuple[NDArray[np.float64], NDArray[np.bool_]]
 """Strength of the best passage of each question, and whether the index holds the answer: shapes (n,), (n,)."""
@@ -66,9 +69,9 @@ def fit(sample: Sample) -> tuple[float, float]:
     return float(model.coef_[0][0]), float(model.intercept_[0])
 
 
-def errors(sample: Sample, scale: float, offset: float) -> dict[str, float]:
+def errors(sample: Sample, scale: float, offset: float, threshold: float = THRESHOLD) -> dict[str, float]:
     """Return the share of answerable and of unanswerable questions that the threshold refuses."""
-    refused = 1 / (1 + np.exp(-(scale * sample[0] + offset))) < THRESHOLD
+    refused = 1 / (1 + np.exp(-(scale * sample[0] + offset))) < threshold
     return {"answerable_refused": refused[sample[1]].mean(), "unanswerable_refused": refused[~sample[1]].mean()}
 
 
@@ -83,7 +86,22 @@ def report(near: list[Sample], far: list[Sample]) -> dict[str, Any]:
     for name, sample in (("near", near), ("far", far)):
         parts = [errors(sample[fold], *fits[1 - fold]) for fold in (0, 1)]
         figures[name] = {key: round(float(sum(part[key] for part in parts)) / 2, 3) for key in parts[0]}
+    figures["thresholds"] = [shipped_errors(near, far, threshold) for threshold in THRESHOLDS]
     return figures
+
+
+def shipped_errors(near: list[Sample], far: list[Sample], threshold: float) -> dict[str, float]:
+    """Return what a threshold refuses with the scale and offset that ship: means of both halves."""
+    found = {
+        kind: [errors(sample, SCALE, OFFSET, threshold) for sample in halves]
+        for kind, halves in (("near", near), ("far", far))
+    }
+    means = {
+        f"{kind}_{key}": round(float(sum(part[key] for part in parts)) / len(parts), 3)
+        for kind, parts in found.items()
+        for key in parts[0]
+    }
+    return {"threshold": threshold, **means}
 
 
 def main(folder: Path) -> None:

@@ -70,8 +70,18 @@ def _stemmer(language: str) -> Stemmer.Stemmer | None:
 
 
 @cache
-def _stop_words(language: str) -> frozenset[str]:
+def stop_words(language: str) -> frozenset[str]:
+    """Return the words of a language that are never counted; empty where no list is known."""
     return frozenset(_STOP.get(language, "").split())
+
+
+STOPPED = tuple(_STOP)
+"""The languages whose stop words are known."""
+
+
+def language_name(code: str) -> str:
+    """Return the English name of a language that has a stemmer, otherwise its code in quotes."""
+    return _STEMMERS[code].capitalize() if code in _STEMMERS else f"“{code}”"
 
 
 def words(text: str) -> list[str]:
@@ -110,7 +120,7 @@ class _Terms(dict[str, str]):
     """Remembers the term of each word of a language; a stop word's is empty."""
 
     def __init__(self, language: str) -> None:
-        super().__init__(dict.fromkeys(_stop_words(language), ""))
+        super().__init__(dict.fromkeys(stop_words(language), ""))
         self._stemmer = _stemmer(language)
 
     def __missing__(self, word: str) -> str:
@@ -130,6 +140,33 @@ def _plain(stem: str) -> str:
     return stem if stem.isascii() else _MARKS.sub("", unicodedata.normalize("NFD", stem))
 
 
+def keyword_spans(text: str, language: str, wanted: frozenset[str]) -> tuple[tuple[int, int], ...]:
+    """Return where words whose terms are ``wanted`` stand in ``text``: half-open, in order, without overlap."""
+    known = _known_terms(language)
+    spans: list[tuple[int, int]] = []
+    for found in _TOKEN.finditer(text):
+        token, start = found.group(), found.start()
+        if token.isascii():
+            if known[token.lower()] in wanted:
+                spans.append(found.span())
+        elif not _UNSPACED.search(token):
+            if not wanted.isdisjoint(terms(token, language)):
+                spans.append(found.span())
+        else:
+            for at in range(max(1, len(token) - 1)):
+                if not wanted.isdisjoint(terms(token[at : at + 2], language)):
+                    _extend(spans, start + at, min(start + at + 2, found.end()))
+    return tuple(spans)
+
+
+def _extend(spans: list[tuple[int, int]], start: int, end: int) -> None:
+    """Add a range, joined to the last one where they overlap."""
+    if spans and spans[-1][1] > start:
+        spans[-1] = spans[-1][0], end
+    else:
+        spans.append((start, end))
+
+
 def question_terms(question: str, languages: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     """Return for each distinct word of a question its possible terms, one for each language of the index.
 
@@ -137,7 +174,7 @@ def question_terms(question: str, languages: Iterable[str]) -> tuple[tuple[str, 
     """
     spoken: Sequence[str] = sorted(set(languages)) or ["en"]
     every = list(dict.fromkeys(words(question)))
-    kept = [word for word in every if not any(word in _stop_words(code) for code in spoken)] or every
+    kept = [word for word in every if not any(word in stop_words(code) for code in spoken)] or every
     variants: dict[tuple[str, ...], None] = {}
     for word in kept:
         stems = (stemmer.stemWord(word) if (stemmer := _stemmer(code)) else word for code in spoken)

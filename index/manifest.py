@@ -11,7 +11,7 @@ from index.encode.protocol import EncoderInfo
 from index.errors import SnapshotDamaged, SnapshotFormat
 from index.records import Skipped
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever an older SeedQA could not read a snapshot, or read it wrongly."""
 
 

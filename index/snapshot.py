@@ -1,4 +1,4 @@
-"""Immutable snapshots: opening, checking, publishing, pruning and comparing them."""
+"""Immutable snapshots: opening, checking, publishing, restoring and pruning them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from index.vectors import Vectors
 
 _ID = re.compile("[0-9a-f]{16}")
 REBUILD = "rebuild the index: qa build"
+_TICK = 1000
+"""Nanoseconds that a folder's time tells apart, also where it is coarse (NTFS: 100)."""
 
 
 class Snapshot:
@@ -187,20 +190,47 @@ def open_current(index: IndexPaths) -> Snapshot:
 
 def snapshot_ids(index: IndexPaths) -> list[str]:
     """Return the ids of all snapshots, the most recently published first."""
-    try:
-        with os.scandir(index.snapshots) as found:
-            times = {entry.name: entry.stat().st_mtime_ns for entry in found if _ID.fullmatch(entry.name)}
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise SnapshotError(f"{index.snapshots} can't be read ({error.strerror}); check its permissions") from error
+    times = _published(index)
     return sorted(times, key=lambda ident: (-times[ident], ident))
 
 
+def _published(index: IndexPaths) -> dict[str, int]:
+    """Return when each snapshot was last put in force, in nanoseconds: its folder's time says so."""
+    try:
+        with os.scandir(index.snapshots) as found:
+            return {entry.name: entry.stat().st_mtime_ns for entry in found if _ID.fullmatch(entry.name)}
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise SnapshotError(f"{index.snapshots} can't be read ({error.strerror}); check its permissions") from error
+
+
 def publish(index: IndexPaths, ident: str) -> None:
-    """Put a complete snapshot in force: replaces CURRENT atomically."""
-    os.utime(index.snapshot(ident).root)
+    """Put a complete snapshot in force: replaces CURRENT atomically. It becomes the first of ``snapshot_ids``."""
+    latest = max(_published(index).values(), default=0)
+    stamp = max(time.time_ns(), latest + _TICK)  # in order even within one tick, or after the clock was set back
+    os.utime(index.snapshot(ident).root, ns=(stamp, stamp))
     replace_file(index.current, f"{ident}\n".encode())
+
+
+def restore(index: IndexPaths, ident: str) -> str:
+    """Put an older snapshot back in force; return the id of the one before, or an empty string without one.
+
+    It is opened and checked as a reader would before anything changes. The caller holds the build lock.
+
+    Raises SnapshotMissing, SnapshotFormat or SnapshotDamaged where it can't be used.
+    """
+    known = snapshot_ids(index)
+    if ident not in known:
+        there = f"expected one of {', '.join(known)}" if known else "build one: qa build FOLDER"
+        raise SnapshotMissing(f"no snapshot {ident!r} in {index.root}; {there}")
+    Snapshot(index.snapshot(ident)).close()
+    try:
+        before = current_id(index)
+    except SnapshotError:  # a broken CURRENT is just what this mends
+        before = ""
+    publish(index, ident)
+    return before
 
 
 def remove_leftovers(index: IndexPaths) -> None:
@@ -296,50 +326,6 @@ def _miscounts(paths: SnapshotPaths) -> Iterator[str]:
         sentences = sum(len(p.passage.sentences) for d in store.documents for p in store.passages_of(d))
         if sentences != counts.sentences:
             yield f"{paths.passages} holds {sentences} sentences, expected {counts.sentences}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """What changed from one snapshot to another."""
-
-    old: str
-    new: str
-    added: tuple[str, ...]
-    changed: tuple[str, ...]
-    removed: tuple[str, ...]
-    settings: tuple[str, ...]
-    """One line for each setting, model property or library version that differs."""
-
-
-def diff(old: Manifest, new: Manifest) -> Difference:
-    """Compare two snapshots: documents by path and source hash, and what they were made with."""
-    before = {d.path: d.sha256 for d in old.documents}
-    after = {d.path: d.sha256 for d in new.documents}
-    return Difference(
-        old=old.id,
-        new=new.id,
-        added=tuple(sorted(after.keys() - before.keys())),
-        changed=tuple(sorted(path for path in before.keys() & after.keys() if before[path] != after[path])),
-        removed=tuple(sorted(before.keys() - after.keys())),
-        settings=tuple(_changes(old, new)),
-    )
-
-
-def _changes(old: Manifest, new: Manifest) -> Iterator[str]:
-    for part in ("recipe", "encoder"):
-        before = _flat(part, msgspec.to_builtins(getattr(old, part)))
-        after = _flat(part, msgspec.to_builtins(getattr(new, part)))
-        for name in sorted(before.keys() | after.keys()):
-            if before.get(name) != after.get(name):
-                yield f"{name}: {before.get(name, 'none')} → {after.get(name, 'none')}"
-
-
-def _flat(prefix: str, values: dict[str, object]) -> dict[str, object]:
-    flat: dict[str, object] = {}
-    for name, value in values.items():
-        key = f"{prefix}.{name}"
-        flat |= _flat(key, value) if isinstance(value, dict) else {key: value}
-    return flat
 
 
 def discard(path: Path) -> None:

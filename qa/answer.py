@@ -10,7 +10,7 @@ import msgspec
 from index.records import SEPARATOR
 
 
-class _Json:
+class JsonRecord:
     """Adds JSON to a record."""
 
     __slots__ = ()
@@ -33,8 +33,13 @@ class _Json:
             raise ValueError(f"not the JSON of a {cls.__name__}: {error}") from error
 
 
+def lines_in_words(first: int, last: int) -> str:
+    """Return a range of lines, both ends included, as a reader would say it."""
+    return f"line {first}" if first == last else f"lines {first}–{last}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Citation(_Json):
+class Citation(JsonRecord):
     """Where a quote stands, down to the character. Offsets are code points of the document's extracted text."""
 
     title: str
@@ -65,15 +70,18 @@ class Citation(_Json):
         return SEPARATOR.join((self.title, *self.section))
 
     @property
+    def lines(self) -> str:
+        """The lines in words."""
+        return lines_in_words(self.line_start, self.line_end)
+
+    @property
     def place(self) -> str:
         """Path and lines."""
-        if self.line_start == self.line_end:
-            return f"{self.path}, line {self.line_start}"
-        return f"{self.path}, lines {self.line_start}–{self.line_end}"
+        return f"{self.path}, {self.lines}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result(_Json):
+class Result(JsonRecord):
     """A passage that may answer the question."""
 
     rank: int
@@ -84,14 +92,20 @@ class Result(_Json):
     """Calibrated probability that this passage answers, 0 to 1."""
     cosine: float
     """Of the question and the passage's nearest sentence, −1 to 1."""
+    closeness: float
+    """The same cosine in standard deviations above that of unrelated sentences."""
     bm25: float
     coverage: float
-    """Share of the question's words in the passage, weighed by idf, 0 to 1."""
+    """Share of the question's words in the passage, its title and headings, weighed by idf, 0 to 1."""
+    evidence_coverage: float
+    """The same for the evidence sentence alone."""
+    hits: tuple[tuple[int, int], ...]
+    """Where the question's words stand in the passage, stemmed alike: ranges of the document's extracted text."""
     citation: Citation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer(_Json):
+class Answer(JsonRecord):
     """What the documents hold on a question."""
 
     question: str
@@ -107,7 +121,7 @@ class Answer(_Json):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verification(_Json):
+class Verification(JsonRecord):
     """What re-reading the source of a citation found."""
 
     status: str
@@ -115,3 +129,41 @@ class Verification(_Json):
     path: str
     detail: str
     link: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context(JsonRecord):
+    """A stretch of a document around a passage. Offsets are code points of the document's extracted text."""
+
+    title: str
+    path: str
+    format: str
+    length: int
+    """Characters of the whole text."""
+    text_start: int
+    text: str
+    """What stands from ``text_start`` on."""
+    citation: Citation | None
+    """The passage as it stands now; nothing where it can't be located, and then nothing is to be marked."""
+    hits: tuple[tuple[int, int], ...]
+    """Where the words of the question stand in ``text``, if there was one."""
+    note: str
+    """What the reader should know: that the passage moved, or can't be located; else empty."""
+    snapshot: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentStatus(JsonRecord):
+    """A document of the index beside its file on disk."""
+
+    path: str
+    title: str
+    status: str
+    """``current``, ``changed`` or ``missing`` since it was indexed; ``new`` where it is not in the index yet."""
+    bytes: int
+    """Of the file as it was indexed, or of a new one as it is."""
+    passages: int
+    modified: str
+    """When the file was last changed, UTC; empty where it is missing."""
+    sha256: str
+    notes: tuple[str, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from index.analyse import terms
+from index.analyse import keyword_spans, terms
 from index.encode import EncoderInfo
 from index.records import Sentence
 from index.snapshot import Snapshot
@@ -28,6 +28,8 @@ class Assessed:
     evidence: int
     """Which of the passage's sentences answers best."""
     signals: Signals
+    hits: tuple[tuple[int, int], ...]
+    """Where the question's words stand in the passage's own text."""
 
 
 def assess(snapshot: Snapshot, asked: Terms, candidates: Sequence[Candidate]) -> list[Assessed]:
@@ -58,7 +60,8 @@ def _assess(
         in_passage=coverage(asked, {*context, *(term for part in spoken for term in part)}, idf),
         in_evidence=coverage(asked, set(spoken[chosen]), idf),
     )
-    return Assessed(candidate=candidate, document=document, stored=stored, evidence=chosen, signals=signals)
+    hits = keyword_spans(stored.text, document.language, frozenset(idf))
+    return Assessed(candidate=candidate, document=document, stored=stored, evidence=chosen, signals=signals, hits=hits)
 
 
 def _states(sentence: Sentence, stored: StoredPassage) -> int:
@@ -74,13 +77,17 @@ def results_of(snapshot: Snapshot, asked: Terms, candidates: Sequence[Candidate]
 
 
 def _result(place: int, found: Assessed) -> Result:
+    start = found.stored.passage.start
     return Result(
         rank=place,
         score=found.candidate.score,
         confidence=confidence(found.signals),
         cosine=round(float(found.candidate.cosines.max()), 6),
+        closeness=round(found.signals.closeness, 6),
         bm25=round(found.candidate.bm25, 6),
         coverage=round(found.signals.in_passage, 6),
+        evidence_coverage=round(found.signals.in_evidence, 6),
+        hits=tuple((start + first, start + last) for first, last in found.hits),
         citation=_citation(found.document, found.stored, found.evidence),
     )
 

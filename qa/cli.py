@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -18,16 +16,26 @@ from index.encode import BACKENDS, load_encoder
 from index.errors import CitationError, QuestionError, SeedQAError, SettingsError, SnapshotError
 from index.layout import IndexPaths
 from index.load import walk
-from index.lock import lock
-from index.manifest import Manifest
-from index.snapshot import current_id, diff, examine, load_manifest, prune, read_origin, snapshot_ids
-from qa import show
+from index.snapshot import current_id, read_origin, snapshot_ids
+from qa import maintenance, show
 from qa.answer import Answer
 from qa.citation import parse_link, verify_link
-from qa.config import Settings, read_settings
-from qa.engine import Index, check_question
-
-OK, ERROR, USAGE, NOT_FOUND, SOURCE_CHANGED, SOURCE_MISSING, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+from qa.engine import Index
+from qa.options import (
+    CACHE,
+    ERROR,
+    INDEX,
+    INTERRUPTED,
+    JSON,
+    NOT_FOUND,
+    OK,
+    SOURCE_CHANGED,
+    SOURCE_MISSING,
+    USAGE,
+    path_type,
+    settings_with,
+)  # fmt: skip
+from qa.question import check_question
 
 _STATUS_CODES = {"verified": OK, "source changed": SOURCE_CHANGED, "source missing": SOURCE_MISSING}
 
@@ -42,27 +50,13 @@ def cli() -> None:
     """Answer questions from your own documents, with passages and citations that can be checked."""
 
 
-def _path_type() -> click.Path:
-    return click.Path(path_type=Path)
-
-
-_INDEX = click.option("--index", type=_path_type(), metavar="DIR", help="Folder of the index.")
-_CACHE = click.option("--cache", type=_path_type(), metavar="DIR", help="Folder of prepared encoders.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-
-
-def _settings(**flags: Any) -> Settings:
-    """Return the settings with the flags that were given above them."""
-    return replace(read_settings(), **{name: value for name, value in flags.items() if value is not None})
-
-
 @cli.command()
-@click.argument("seeds", type=_path_type(), required=False)
-@_INDEX
-@_CACHE
+@click.argument("seeds", type=path_type(), required=False)
+@INDEX
+@CACHE
 @click.option("--model", metavar="NAME_OR_PATH", help="A sentence-transformers model: a name or a folder.")
 @click.option("--backend", type=click.Choice(BACKENDS), help="What runs the model.")
-@_JSON
+@JSON
 def build(
     seeds: Path | None, index: Path | None, cache: Path | None, model: str | None, backend: str | None, as_json: bool
 ) -> None:
@@ -71,7 +65,7 @@ def build(
     Without SEEDS, the folder that the index was built from is read again. Unchanged documents are not
     encoded again. The index in force answers until the new one is complete.
     """
-    settings = _settings(seeds=seeds, index=index, cache=cache, model=model, backend=backend)
+    settings = settings_with(seeds=seeds, index=index, cache=cache, model=model, backend=backend)
     folder = settings.seeds or _built_from(IndexPaths(settings.index))
     walk(folder)  # a wrong folder is told before the model is prepared
     with show.progress(quiet=as_json) as progress:
@@ -99,12 +93,12 @@ def _built_from(paths: IndexPaths) -> Path:
 @click.argument("question", required=False)
 @click.option("-k", type=int, help="How many passages to show.")
 @click.option("--document", "documents", multiple=True, metavar="GLOB", help="Only documents whose path matches.")
-@_INDEX
-@_CACHE
+@INDEX
+@CACHE
 @click.option("--model", metavar="NAME_OR_PATH", help="Refuse an index that was built with another model.")
 @click.option("--weak", is_flag=True, help="Show passages below the threshold in full, too.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help='Confidence below which an answer is "not found".')
-@_JSON
+@JSON
 def ask(
     question: str | None,
     k: int | None,
@@ -117,7 +111,7 @@ def ask(
     as_json: bool,
 ) -> int:
     """Show the passages that answer QUESTION best; without one, ask for questions until end of input."""
-    settings = _settings(index=index, cache=cache, threshold=threshold, k=k)
+    settings = settings_with(index=index, cache=cache, threshold=threshold, k=k)
     if question is not None:
         check_question(question)
     elif as_json and sys.stdin.isatty():
@@ -168,14 +162,14 @@ def _converse(search: Callable[[str], Answer], show_one: Callable[[Answer], None
 
 @cli.command()
 @click.argument("citation")
-@click.option("--seeds", type=_path_type(), metavar="DIR", help="Folder of the documents; else that of the index.")
-@_INDEX
-@_JSON
+@click.option("--seeds", type=path_type(), metavar="DIR", help="Folder of the documents; else that of the index.")
+@INDEX
+@JSON
 def verify(citation: str, seeds: Path | None, index: Path | None, as_json: bool) -> int:
     """Re-read the source of CITATION, the link printed with an answer, and say whether it still holds."""
     parse_link(citation)
     if seeds is None:
-        paths = IndexPaths(_settings(index=index).index)
+        paths = IndexPaths(settings_with(index=index).index)
         seeds = read_origin(paths.snapshot(current_id(paths)))
     found = verify_link(citation, seeds)
     if as_json:
@@ -185,95 +179,82 @@ def verify(citation: str, seeds: Path | None, index: Path | None, as_json: bool)
     return _STATUS_CODES[found.status]
 
 
-def _current(paths: IndexPaths) -> Manifest:
-    return load_manifest(paths.snapshot(current_id(paths)))
-
-
 @cli.command()
-@_INDEX
-@click.option("--documents", is_flag=True, help="List every document.")
-@_JSON
-def status(index: Path | None, documents: bool, as_json: bool) -> None:
-    """Show the snapshot in force: what it holds, what was left out, and how it was made."""
-    paths = IndexPaths(_settings(index=index).index)
-    manifest = _current(paths)
-    files = paths.snapshot(manifest.id)
-    built = datetime.fromtimestamp(files.manifest.stat().st_mtime, UTC).isoformat(timespec="seconds")
-    seeds = str(read_origin(files))
-    if as_json:
-        show.json_line({"index": str(paths.root), "seeds": seeds, "built": built, "manifest": manifest})
-    else:
-        show.status(manifest, str(paths.root), seeds, built, documents)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=7860, show_default=True, help="Port; 0 for a free one.")
+@click.option("--auth", metavar="FILE", help="File with a line user:password that is asked for (or SEEDQA_AUTH).")
+@click.option(
+    "--allow-host", "allowed", multiple=True, metavar="NAME", help="Name under which the page is reached, too."
+)
+@click.option("--root-path", default="", metavar="PATH", help="Where a proxy publishes the page, such as /seedqa.")
+@click.option("--tls-cert", type=path_type(), metavar="FILE", help="Certificate, to serve over https.")
+@click.option("--tls-key", type=path_type(), metavar="FILE", help="Key of the certificate.")
+@click.option("--watch", is_flag=True, help="Rebuild when the documents change.")
+@click.option("--read-only", is_flag=True, help="Let readers ask, but not change the index.")
+@click.option("--mcp", is_flag=True, help="Offer search, open, verify and list as tools of an MCP server, too.")
+@INDEX
+@CACHE
+@click.option("--threshold", type=click.FloatRange(0, 1), help='Confidence below which an answer is "not found".')
+def serve(
+    host: str,
+    port: int,
+    auth: str | None,
+    allowed: tuple[str, ...],
+    root_path: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    watch: bool,
+    read_only: bool,
+    mcp: bool,
+    index: Path | None,
+    cache: Path | None,
+    threshold: float | None,
+) -> None:
+    """Open the page in which to ask, read and check, and to look after the index; with it comes the API."""
+    from qa.guard import read_login  # noqa: PLC0415 - the server is loaded for this command only
+    from qa.page.serve import Serving, run  # noqa: PLC0415 - as above
+
+    serving = Serving(
+        host=host,
+        port=port,
+        root_path=root_path,
+        allowed_hosts=allowed,
+        login=read_login(auth, os.environ),
+        certificate=tls_cert,
+        key=tls_key,
+        watch=watch,
+        mcp=mcp,
+        read_only=read_only,
+    )
+    run(settings_with(index=index, cache=cache, threshold=threshold), serving, show.line)
 
 
-@cli.command()
-@_INDEX
-@_JSON
-def doctor(index: Path | None, as_json: bool) -> int:
-    """Check every hash, count and format version of every snapshot."""
-    paths = IndexPaths(_settings(index=index).index)
-    findings = examine(paths)
-    checked = snapshot_ids(paths)
-    if as_json:
-        show.json_line({"snapshots": checked, "findings": findings})
-    else:
-        show.findings(checked, findings)
-    return ERROR if findings else OK
+@cli.command("eval")
+@click.option("-k", type=click.IntRange(1, 100), default=10, show_default=True, help="Passages that are looked at.")
+@INDEX
+@CACHE
+@JSON
+def eval_command(k: int, index: Path | None, cache: Path | None, as_json: bool) -> None:
+    """Measure the index on the passages that readers marked as answering their questions, or not."""
+    from qa.evaluate import evaluate  # noqa: PLC0415 - the measures are loaded for this command only
+    from qa.feedback import Feedback  # noqa: PLC0415 - as above
 
-
-@cli.command("diff")
-@click.argument("old", required=False)
-@click.argument("new", required=False)
-@_INDEX
-@_JSON
-def diff_command(old: str | None, new: str | None, index: Path | None, as_json: bool) -> None:
-    """Compare snapshot OLD with NEW: documents added, changed and removed, and settings.
-
-    NEW is the snapshot in force where it is not named, OLD the one published before it.
-    """
-    paths = IndexPaths(_settings(index=index).index)
-    known = snapshot_ids(paths)
-    newer = _named(new, known) if new else current_id(paths)
-    if old is None:
-        others = [ident for ident in known if ident != newer]
-        if not others:
-            raise SeedQAError(f"{paths.root} holds one snapshot only, nothing to compare it with; build again first")
-        older = others[0]
-    else:
-        older = _named(old, known)
-    found = diff(load_manifest(paths.snapshot(older)), load_manifest(paths.snapshot(newer)))
+    settings = settings_with(index=index, cache=cache)
+    with Index(settings.index, settings.cache, threshold=settings.threshold) as opened:
+        judgements = Feedback(settings.index).read()
+        if not any(judgement.useful for judgement in judgements):
+            raise SeedQAError(
+                f"no passage of {settings.index} was marked as an answer yet; mark some on the page: qa serve"
+            )
+        found = evaluate(lambda question, k: opened.search(question, k=k), judgements, k)
     if as_json:
         show.json_line(found)
     else:
-        show.difference(found)
+        show.evaluation(found)
 
 
-def _named(prefix: str, known: list[str]) -> str:
-    """Return the one snapshot whose id begins with ``prefix``."""
-    found = [ident for ident in known if ident.startswith(prefix)]
-    if len(found) != 1:
-        raise SeedQAError(
-            f"{'no' if not found else 'more than one'} snapshot begins with {prefix!r}; "
-            f"expected one of {', '.join(known)}"
-        )
-    return found[0]
-
-
-@cli.command("prune")
-@click.option("--keep", type=click.IntRange(min=0), default=1, show_default=True, help="Older snapshots to keep.")
-@_INDEX
-@_JSON
-def prune_command(keep: int, index: Path | None, as_json: bool) -> None:
-    """Remove older snapshots, but never the one in force or one that is being read."""
-    paths = IndexPaths(_settings(index=index).index)
-    current_id(paths)
-    with lock(paths, "prune"):
-        removed = prune(paths, keep)
-    kept = snapshot_ids(paths)
-    if as_json:
-        show.json_line({"removed": removed, "kept": kept})
-    else:
-        show.line(f"Removed {len(removed)} of {len(removed) + len(kept)} snapshots.")
+for command in maintenance.COMMANDS:
+    cli.add_command(command)
 
 
 def main() -> None:

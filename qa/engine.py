@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import fnmatch
-import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
-from index.analyse import question_terms, words
+from index.analyse import question_terms
 from index.encode import Encoder, fingerprint_of, is_local, open_encoder
 from index.errors import ModelMismatch, QuestionError, SeedQAError
 from index.layout import IndexPaths
@@ -22,16 +22,16 @@ from index.records import Progress, no_progress
 from index.snapshot import Snapshot, open_current
 from index.store import StoredDocument
 from index.vectors import Mask
-from qa.answer import Answer, Citation, Verification
+from qa.answer import Answer, Citation, Context, DocumentStatus, Verification
 from qa.assess import results_of
-from qa.citation import verify_link
+from qa.citation import Known, verify_link
 from qa.confidence import THRESHOLD
 from qa.config import read_settings
+from qa.context import AROUND, passage_context
+from qa.examples import example_questions
+from qa.holdings import document_statuses
+from qa.question import check_k, check_question, check_threshold, language_note
 from qa.rank import rank
-
-MAX_QUESTION = 4000
-"""Characters of a question; more is a document."""
-
 
 RETRY_SECONDS = 1.0
 """How long a snapshot that could not be opened is left alone."""
@@ -68,12 +68,10 @@ class Index:
         Raises SnapshotError where there is no usable snapshot, and ModelMismatch where ``model`` or
         ``encoder`` is not what it was built with.
         """
-        if not 0 <= threshold <= 1 or math.isnan(threshold):
-            raise QuestionError(f"threshold is {threshold}, expected a number from 0 to 1")
         self._paths = IndexPaths(root)
         self._cache = cache
         self._model = model
-        self._threshold = threshold
+        self._threshold = check_threshold(threshold)
         self._encoder = encoder
         self._progress = progress
         self._lock = threading.Lock()
@@ -81,6 +79,7 @@ class Index:
         self._retry_at = 0.0
         self._closed = False
         self._trouble = ""
+        self._examples: tuple[tuple[str, int], tuple[str, ...]] = ("", 0), ()
         self._seen = self._stamp()
         self._held = self._open()
 
@@ -179,6 +178,11 @@ class Index:
         self.close()
 
     @property
+    def threshold(self) -> float:
+        """Confidence below which an answer is "not found"."""
+        return self._threshold
+
+    @property
     def manifest(self) -> Manifest:
         """What the snapshot in force holds and how it was made."""
         with self._in_force() as held:
@@ -190,20 +194,29 @@ class Index:
         with self._in_force() as held:
             return held.snapshot.store.documents
 
-    def search(self, question: str, k: int = 5, documents: str | Sequence[str] | None = None) -> Answer:
+    def search(
+        self,
+        question: str,
+        k: int = 5,
+        documents: str | Sequence[str] | None = None,
+        threshold: float | None = None,
+    ) -> Answer:
         """Return the ``k`` passages that answer best, each with its evidence sentence and citation.
 
-        ``documents`` limits the search to paths that match one of these patterns (``*`` and ``?``).
+        ``documents`` limits the search to paths that match one of these patterns (``*`` and ``?``);
+        ``threshold`` takes the place of the index's own for this question.
 
         Raises QuestionError for a question without words or longer than MAX_QUESTION characters, for
-        ``k`` below 1, and for a pattern that matches no document.
+        ``k`` below 1, a threshold that is none, and a pattern that matches no document.
         """
         asked = check_question(question)
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise QuestionError(f"k is {k!r}, expected a whole number of 1 or more")
+        limit = self._threshold if threshold is None else check_threshold(threshold)
+        check_k(k)
         with self._in_force() as held:
             snapshot = held.snapshot
             notes = [self._trouble] if self._trouble else []
+            if note := language_note(asked, held.encoder.info.languages):
+                notes.append(note)
             allowed = _allowed(snapshot, documents)
             within = snapshot.manifest.counts.passages if allowed is None else int(allowed.sum())
             if k > within:
@@ -222,9 +235,9 @@ class Index:
         best = results[0].confidence if results else 0.0
         return Answer(
             question=asked,
-            found=best >= self._threshold,
+            found=best >= limit,
             confidence=best,
-            threshold=self._threshold,
+            threshold=limit,
             snapshot=snapshot.id,
             results=results,
             notes=tuple(notes),
@@ -239,21 +252,42 @@ class Index:
         with self._in_force() as held:
             return verify_link(link, held.snapshot.seeds)
 
+    def verify_answer(self, answer: Answer) -> tuple[Verification, ...]:
+        """Verify every citation of an answer by the sha256 of its file, which is read but not taken apart again.
 
-def check_question(question: str) -> str:
-    """Return the question trimmed and in valid Unicode. Raises QuestionError where it can't be asked."""
-    if not isinstance(question, str):
-        raise QuestionError(f"the question is {type(question).__name__}, expected text")
-    trimmed = question.encode("utf-8", "replace").decode("utf-8").strip()
-    if not trimmed:
-        raise QuestionError("the question is empty; ask in a few words")
-    if len(trimmed) > MAX_QUESTION:
-        raise QuestionError(
-            f"the question has {len(trimmed):,} characters, expected at most {MAX_QUESTION:,}; ask in fewer words"
-        )
-    if not words(trimmed):
-        raise QuestionError(f"the question {trimmed[:40]!r} has no words; ask in a few words")
-    return trimmed
+        That a file of the same bytes holds the quote was seen when it was indexed. A changed one is verified in full.
+        """
+        with self._in_force() as held:
+            seeds = held.snapshot.seeds
+            return tuple(
+                verify_link(r.citation.link, seeds, Known(sha256=r.citation.sha256, lines=r.citation.lines))
+                for r in answer.results
+            )
+
+    def open_passage(self, link: str, question: str = "", around: int = AROUND) -> Context:
+        """Return the document around a cited passage, up to ``around`` characters before and after it.
+
+        ``link`` may come from any earlier snapshot. With a ``question`` its words are found in the text, too.
+        Raises CitationError where the link can't be read or its document is not in the index.
+        """
+        with self._in_force() as held:
+            return passage_context(held.snapshot, link, question, around)
+
+    def list_documents(self) -> tuple[DocumentStatus, ...]:
+        """Return the documents of the index with what became of their files, and files that are new."""
+        with self._in_force() as held:
+            snapshot = held.snapshot
+            built = snapshot.paths.manifest.stat().st_mtime
+            return document_statuses(snapshot.manifest, snapshot.seeds, built)
+
+    def examples(self, count: int = 4) -> tuple[str, ...]:
+        """Return questions drawn from the documents that the index answers itself, the same for one snapshot."""
+        with self._in_force() as held:
+            ident, candidates = held.snapshot.id, example_questions(held.snapshot.store)
+        if self._examples[0] != (ident, count):
+            found = (question for question in candidates if self.search(question, k=1).found)
+            self._examples = (ident, count), tuple(islice(found, count))
+        return self._examples[1]
 
 
 def _allowed(snapshot: Snapshot, documents: str | Sequence[str] | None) -> Mask | None:

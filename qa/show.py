@@ -6,7 +6,7 @@ import io
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.console import Console
@@ -15,11 +15,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from index.compare import Difference
 from index.manifest import Manifest
 from index.records import BuildReport, Skipped, no_progress
 from index.records import Progress as Report
-from index.snapshot import Difference, Finding
+from index.snapshot import Finding
 from qa.answer import Answer, Result, Verification
+
+if TYPE_CHECKING:
+    from qa.evaluate import Evaluation  # loads the measures, which only one command needs
 
 
 class _Console(Console):
@@ -254,3 +258,27 @@ def difference(found: Difference) -> None:
         _out.print(Text(f"! {setting}", style="cyan"))
     if not (found.added or found.changed or found.removed or found.settings):
         _out.print("No difference.")
+
+
+def evaluation(found: Evaluation) -> None:
+    """Print how well an index does on judged passages, the worst questions first."""
+    _out.print(
+        f"{_count(found.questions, 'question')} with {_count(found.judgements, 'judged passage')}: "
+        f"hit@1 {found.hit_at_1:.3f}, hit@5 {found.hit_at_5:.3f}, MRR@10 {found.mrr_at_10:.3f}, "
+        f"nDCG@10 {found.ndcg_at_10:.3f}.",
+        soft_wrap=True,
+    )
+    _out.print(
+        f"Refused although a passage answers: {found.refused}. "
+        f"Passages marked as no answer among the first five: {found.rejected_shown}.",
+        soft_wrap=True,
+    )
+    table = Table("Rank", "Confidence", "Question", "Document", box=None, pad_edge=False)
+    for row in found.rows:
+        table.add_row(
+            str(row.rank) if row.rank else "–",
+            f"{row.confidence:.2f}",
+            Text(_clean(row.question)),
+            Text(_clean(row.path)),
+        )
+    _out.print(table)

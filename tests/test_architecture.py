@@ -22,17 +22,25 @@ LAYERS = (
         "index.encode.openvino_backend", "index.encode.protocol", "index.encode.quiet", "index.encode.tokens",
         "index.encode.torch_backend", "index.vectors", "index.lexical", "index.store", "index.layout", "index.manifest",
     },
-    {"index.snapshot", "index.lock"},
+    {"index.snapshot", "index.lock", "index.compare"},
     {"index.prepare"},
     {"index.build"},
     {"index"},
     # qa
     {"qa.answer", "qa.ranking", "qa.confidence"},
-    {"qa.evidence", "qa.rank", "qa.citation", "qa.config"},
-    {"qa.assess"},
+    {"qa.evidence", "qa.rank", "qa.citation", "qa.config", "qa.question", "qa.examples", "qa.holdings",
+     "qa.export", "qa.feedback", "qa.guard"},
+    {"qa.assess", "qa.context", "qa.evaluate"},
     {"qa.engine"},
+    {"qa.rebuild", "qa.watch"},
     {"qa"},
-    {"qa.show"},
+    {"qa.page.records", "qa.page.texts", "qa.page.cards", "qa.page.listings", "qa.page.service"},
+    {"qa.page.asked"},
+    {"qa.page.app"},
+    {"qa.page.serve"},
+    {"qa.page"},
+    {"qa.show", "qa.options"},
+    {"qa.maintenance"},
     {"qa.cli"},
 )  # fmt: skip
 
@@ -51,8 +59,15 @@ HOMES = {
     "charset_normalizer": {"index.load.decode"},
     "sqlite3": {"index.store", "index.lexical", "index.lock"},
     "platformdirs": {"qa.config"},
-    "click": {"qa.cli"},
+    "click": {"qa.cli", "qa.options", "qa.maintenance"},
     "rich": {"qa.show"},
+    "watchfiles": {"qa.watch"},
+    "multiprocessing": {"qa.rebuild"},
+    "ir_measures": {"qa.evaluate"},
+    "gradio": {"qa.page.app"},
+    "fastapi": {"qa.page.app"},
+    "uvicorn": {"qa.page.serve"},
+    "markupsafe": {"qa.page.cards", "qa.page.listings"},
 }
 """The only modules that may know a library."""
 
@@ -142,7 +157,19 @@ def loaded_after(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-HEAVY = {"torch", "transformers", "sentence_transformers", "nncf", "openvino", "huggingface_hub", "scipy", "pandas"}
+HEAVY = {
+    "gradio",
+    "ir_measures",
+    "watchfiles",
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "nncf",
+    "openvino",
+    "huggingface_hub",
+    "scipy",
+    "pandas",
+}
 
 
 @pytest.mark.parametrize("statement", ["import qa", "import index", "import qa.cli"])

@@ -12,6 +12,7 @@ import pytest
 
 from qa import cli
 from qa.config import Settings
+from qa.options import ERROR, INTERRUPTED, NOT_FOUND, OK, SOURCE_CHANGED, SOURCE_MISSING, USAGE
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -67,7 +68,7 @@ def test_every_command_setting_and_exit_code_is_in_the_readme() -> None:
         assert f"| `qa {name}" in README
     for name in Settings.__dataclass_fields__:
         assert re.search(rf"^{name} = ", README, re.MULTILINE)
-    for code in (cli.OK, cli.ERROR, cli.USAGE, cli.NOT_FOUND, cli.SOURCE_CHANGED, cli.SOURCE_MISSING, cli.INTERRUPTED):
+    for code in (OK, ERROR, USAGE, NOT_FOUND, SOURCE_CHANGED, SOURCE_MISSING, INTERRUPTED):
         assert re.search(rf"Exit codes: .*\b{code} ", README)
 
 
@@ -79,6 +80,6 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 def test_every_module_is_drawn() -> None:
     drawing = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    for path in [*(ROOT / "index").rglob("*.py"), *(ROOT / "qa").glob("*.py")]:
+    for path in [*(ROOT / "index").rglob("*.py"), *(ROOT / "qa").rglob("*.py")]:
         name = path.parent.name if path.stem == "__init__" else path.stem
         assert re.search(rf"\b{name}\b", drawing), f"docs/architecture.md does not show {path.relative_to(ROOT)}"

@@ -1,18 +1,29 @@
-"""Snapshots: opening, damage, pruning and comparing."""
+"""Snapshots: opening, damage, pruning, restoring and comparing."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from index import build
+from index.compare import Difference, diff
 from index.errors import SeedQAError, SnapshotDamaged, SnapshotFormat, SnapshotMissing
 from index.layout import IndexPaths
 from index.lock import lock
 from index.manifest import FORMAT, read_manifest, write_manifest
-from index.snapshot import Difference, current_id, diff, examine, load_manifest, open_current, prune, snapshot_ids
+from index.snapshot import (
+    current_id,
+    examine,
+    load_manifest,
+    open_current,
+    prune,
+    publish,
+    restore,
+    snapshot_ids,
+)  # fmt: skip
 from qa import open_index
 from tests.fakes import HashEncoder
 
@@ -97,7 +108,7 @@ def test_a_newer_format_is_refused_untouched(built: Path) -> None:
 def test_an_older_format_asks_for_a_rebuild_which_works(built: Path, seeds: Path, encoder: HashEncoder) -> None:
     path = file_of(built, "manifest.json")
     path.write_text(json.dumps({"format": 0}))
-    with pytest.raises(SnapshotFormat, match=r"format version 0, this SeedQA reads 1; rebuild the index: qa build$"):
+    with pytest.raises(SnapshotFormat, match=rf"version 0, this SeedQA reads {FORMAT}; rebuild the index: qa build$"):
         open_current(IndexPaths(built))
     build(seeds, built, encoder)
     open_current(IndexPaths(built)).close()
@@ -133,6 +144,79 @@ def test_prune_keeps_the_current_those_asked_for_and_those_being_read(
     with lock(index, "prune"):
         prune(index, keep=0)
     assert snapshot_ids(index) == [current_id(index)]
+
+
+def restored(index: IndexPaths, ident: str) -> str:
+    """Put a snapshot back in force, as whoever does so should."""
+    with lock(index, "restore"):
+        return restore(index, ident)
+
+
+def test_restore_toggles_between_two_snapshots(tmp_path: Path, seeds: Path, encoder: HashEncoder) -> None:
+    index = IndexPaths(tmp_path / "index")
+    oldest, older, newest = versions(seeds, index.root, encoder, 3)
+    with open_index(index.root, encoder=encoder) as opened:
+        assert opened.search("bridge").results[0].citation.quote == "Version 2 of the bridge."
+        assert restored(index, older) == newest
+        assert snapshot_ids(index) == [older, newest, oldest]
+        assert opened.search("bridge").results[0].citation.quote == "Version 1 of the bridge."
+    for _ in range(5):  # as quickly as it goes: the order does not hang on the clock's ticks
+        before = snapshot_ids(index)
+        assert restored(index, before[1]) == before[0]
+        assert snapshot_ids(index) == [before[1], before[0], oldest]
+        assert current_id(index) == before[1]
+    assert examine(index) == []
+    assert restored(index, current_id(index)) == current_id(index)
+
+
+def test_the_order_of_snapshots_survives_a_clock_set_back(tmp_path: Path, seeds: Path, encoder: HashEncoder) -> None:
+    index = IndexPaths(tmp_path / "index")
+    older, newer = versions(seeds, index.root, encoder, 2)
+    os.utime(index.snapshot(newer).root, ns=(2**62, 2**62))  # in the year 2116
+    publish(index, older)
+    assert snapshot_ids(index) == [older, newer]
+
+
+def test_restore_mends_a_broken_current_file(tmp_path: Path, seeds: Path, encoder: HashEncoder) -> None:
+    index = IndexPaths(tmp_path / "index")
+    older, _ = versions(seeds, index.root, encoder, 2)
+    for mischief in (lambda: index.current.write_text("nonsense"), index.current.unlink):
+        mischief()
+        assert restored(index, older) == ""
+        assert current_id(index) == older
+
+
+@pytest.mark.parametrize("ident", ["0123456789abcdef", "", "..", "../../etc", "CURRENT"])
+def test_only_a_snapshot_can_be_restored(built: Path, ident: str) -> None:
+    index = IndexPaths(built)
+    known = current_id(index)
+    with pytest.raises(SnapshotMissing) as caught:
+        restored(index, ident)
+    assert str(caught.value) == f"no snapshot {ident!r} in {built}; expected one of {known}"
+    assert current_id(index) == known
+
+
+def test_nothing_to_restore(tmp_path: Path) -> None:
+    with pytest.raises(SnapshotMissing) as caught:
+        restored(IndexPaths(tmp_path), "0123456789abcdef")
+    assert str(caught.value) == f"no snapshot '0123456789abcdef' in {tmp_path}; build one: qa build FOLDER"
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "origin.json"])
+def test_a_damaged_snapshot_is_not_restored(built: Path, seeds: Path, encoder: HashEncoder, name: str) -> None:
+    index = IndexPaths(built)
+    older = current_id(index)
+    broken = file_of(built, name)
+    (seeds / "bridge.txt").write_text("Another bridge.", "utf-8")
+    newer = build(seeds, built, encoder).snapshot
+    good = broken.read_bytes()
+    broken.write_bytes(bytes([good[0] ^ 1]) + good[1:])
+    with pytest.raises(SnapshotDamaged, match=rf"^{broken}[^\n]*; rebuild the index: qa build$"):
+        restored(index, older)
+    broken.unlink()
+    with pytest.raises(SnapshotMissing if name == "manifest.json" else SnapshotDamaged, match=r"^[^\n]*$"):
+        restored(index, older)
+    assert current_id(index) == newer
 
 
 def test_diff(built: Path, seeds: Path) -> None:

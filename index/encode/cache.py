@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import portalocker
 
 from index.encode.models import BACKENDS, file_sha256, find_model, model_digest
@@ -23,7 +24,7 @@ from index.encode.quiet import OFFLINE
 from index.errors import ModelError, ModelMismatch
 from index.records import Progress, no_progress
 
-RECIPE = "1"
+RECIPE = "2"
 """Changes whenever the same model would be prepared differently."""
 
 CALIBRATION = Path(__file__).with_name("calibration.txt")
@@ -129,7 +130,8 @@ def _prepare(model: str, folder: Path, fingerprint: str, entry: Path, backend: s
         measured: dict[str, Any] = json.loads((made / "measured.json").read_text("utf-8"))
         (made / "measured.json").unlink()
         runtime = measured.pop("runtime")
-        info = EncoderInfo(model=model, fingerprint=fingerprint, backend=backend, **measured)
+        named = {"model": model, "fingerprint": fingerprint, "backend": backend}
+        info = msgspec.convert({**measured, **named}, EncoderInfo)
         files = {path.name: file_sha256(path) for path in sorted(made.iterdir())}
         record = {"info": asdict(info), "runtime": runtime, "files": files}
         text = json.dumps(record, indent=1)
@@ -146,7 +148,7 @@ def _prepare(model: str, folder: Path, fingerprint: str, entry: Path, backend: s
 def _open(entry: Path, model: str, folder: Path) -> Encoder:
     """Open a prepared encoder under the name that the user gave; a process holds each one once."""
     record = _record(entry)
-    info = EncoderInfo(**{**record["info"], "model": model})
+    info = msgspec.convert({**record["info"], "model": model}, EncoderInfo)
     if info.backend == "torch":
         from index.encode.torch_backend import TorchEncoder  # noqa: PLC0415 - torch loads only when asked for
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -24,6 +25,7 @@ warnings.filterwarnings("ignore")
 
 import numpy as np  # noqa: E402 - after the environment is set
 import torch  # noqa: E402
+from huggingface_hub.repocard import metadata_load  # noqa: E402
 from sentence_transformers import SentenceTransformer  # noqa: E402
 
 from index.encode.cache import CALIBRATION  # noqa: E402
@@ -75,6 +77,14 @@ def agreement(left: np.ndarray[Any, Any], right: np.ndarray[Any, Any], near: int
     return float(np.mean([len(set(a) & set(b)) / near for a, b in pairs]))
 
 
+def languages(folder: Path) -> list[str]:
+    """Return the languages that the model's card names; a card that is missing or says "multilingual" names none."""
+    card = folder / "README.md"
+    named = (metadata_load(card) or {}).get("language") if card.is_file() else None
+    codes = [named] if isinstance(named, str) else named if isinstance(named, list) else []
+    return sorted({str(code).lower() for code in codes if re.fullmatch("[A-Za-z]{2,3}", str(code))})
+
+
 def convert(folder: Path, out: Path, backend: str) -> dict[str, Any]:
     """Prepare the model of ``folder`` in ``out`` and return what was measured."""
     safe = {"use_safetensors": True}
@@ -98,6 +108,7 @@ def convert(folder: Path, out: Path, backend: str) -> dict[str, Any]:
         "query_prompt": prompts.get("query") or "",
         "document_prompt": document_prompt,
         "fidelity": 1.0,
+        "languages": languages(folder),
         "runtime": {"pad": int(tokenizer.pad_token_id or 0)},
     }
     vectors = original

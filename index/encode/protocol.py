@@ -35,6 +35,8 @@ class EncoderInfo:
     """Mean and standard deviation of the cosine of unrelated sentences (convert.py)."""
     fidelity: float
     """Mean cosine between this encoder's vectors and those of the original model, 1.0 for the original."""
+    languages: tuple[str, ...] = ()
+    """ISO 639 codes of the languages that the model's card says it reads; empty where it does not say."""
 
 
 class Encoder(Protocol):

@@ -1,0 +1,134 @@
+"""A passage in its place: the document around it, found again by what a citation link holds."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from index.analyse import keyword_spans, question_terms
+from index.errors import CitationError
+from index.load.plain import line_starts
+from index.records import Passage
+from index.snapshot import Snapshot
+from index.store import StoredDocument
+from qa.answer import Citation, Context
+from qa.citation import Link, make_link, parse_link, quote_digest
+
+AROUND = 20_000
+"""Characters shown before and after a passage."""
+
+SEARCHED = 200_000_000
+"""Characters hashed at most to find a quote that moved within its document, about half a second."""
+
+_WORD = re.compile(r"\S+")
+
+
+def passage_context(snapshot: Snapshot, link: str, question: str = "", around: int = AROUND) -> Context:
+    """Return the document around the passage that ``link`` names, as ``snapshot`` holds it.
+
+    The passage is found by the hash of its quote: at its old place, elsewhere in the document, or in a
+    document of the same content under another name. Where it is in none, the context marks nothing and says so.
+
+    Raises CitationError where the link can't be read or its document is not in the index.
+    """
+    cited = parse_link(link)
+    document, note = _document(snapshot, cited)
+    text = snapshot.store.document_text(document.row)
+    start = _locate(text, cited.start, cited.end, cited.quote)
+    if start is None:
+        citation, first, last = None, min(cited.start, len(text)), min(cited.end, len(text))
+        note = "the quoted passage is no longer in this document, so nothing is marked"
+    else:
+        citation = _citation(snapshot, document, text, cited, start)
+        first, last = citation.start, citation.end
+        if first != cited.start:
+            note = note or "the passage has moved within the document since it was cited"
+    begin, finish = max(0, first - around), min(len(text), last + around)
+    return Context(
+        title=document.title,
+        path=document.path,
+        format=document.format,
+        length=len(text),
+        text_start=begin,
+        text=text[begin:finish],
+        citation=citation,
+        hits=_hits(snapshot, document, question, text[begin:finish], begin),
+        note=note,
+        snapshot=snapshot.id,
+    )
+
+
+def _citation(snapshot: Snapshot, document: StoredDocument, text: str, cited: Link, start: int) -> Citation:
+    """Return the citation of a quote that stands at ``start`` now."""
+    end = start + cited.end - cited.start
+    evidence = start + cited.evidence_start - cited.start, start + cited.evidence_end - cited.start
+    around = _passage_at(snapshot, document, start)
+    lines = around.line_start, around.line_end
+    if document.format != "html":  # whose text has lines of its own
+        lines = len(line_starts(text[:start])), len(line_starts(text[:end]))
+    return Citation(
+        title=document.title,
+        path=document.path,
+        sha256=document.sha256,
+        section=around.section,
+        line_start=lines[0],
+        line_end=lines[1],
+        start=start,
+        end=end,
+        quote=text[start:end],
+        evidence_start=evidence[0],
+        evidence_end=evidence[1],
+        link=make_link(document.path, document.sha256, (start, end), evidence, text[start:end]),
+    )
+
+
+def _document(snapshot: Snapshot, cited: Link) -> tuple[StoredDocument, str]:
+    """Return the cited document, or one of the same content, and what to say about that."""
+    documents = snapshot.store.documents
+    at = bisect_right(documents, cited.path, key=lambda document: document.path) - 1
+    if at >= 0 and documents[at].path == cited.path:
+        return documents[at], ""
+    for document in documents:
+        if document.sha256.startswith(cited.source):
+            return document, f"{cited.path} is now {document.path}, with the same content"
+    raise CitationError(f"{cited.path} is not in the index any more; put the file back and rebuild to open it")
+
+
+def _locate(text: str, start: int, end: int, digest: str) -> int | None:
+    """Return where the quote of that hash and size stands, nearest to ``start``, or nothing."""
+    size = end - start
+    if quote_digest(text[start:end]) == digest:
+        return start
+    budget = SEARCHED
+    for place in sorted(_starts(text, size), key=lambda place: abs(place - start)):
+        budget -= size
+        if budget < 0:
+            return None
+        if quote_digest(text[place : place + size]) == digest:
+            return place
+    return None
+
+
+def _starts(text: str, size: int) -> Iterator[int]:
+    """Yield where a quote of that size could begin: passages begin and end with a word."""
+    for word in _WORD.finditer(text):
+        if word.start() + size > len(text):
+            return
+        if not text[word.start() + size - 1].isspace():
+            yield word.start()
+
+
+def _passage_at(snapshot: Snapshot, document: StoredDocument, offset: int) -> Passage:
+    """Return the last passage of a document that begins at ``offset`` or before, or its first one."""
+    passages = [stored.passage for stored in snapshot.store.passages_of(document)]
+    return passages[max(0, bisect_right(passages, offset, key=lambda passage: passage.start) - 1)]
+
+
+def _hits(
+    snapshot: Snapshot, document: StoredDocument, question: str, text: str, begin: int
+) -> tuple[tuple[int, int], ...]:
+    if not question.strip():
+        return ()
+    wanted = frozenset(term for variants in question_terms(question, snapshot.manifest.languages) for term in variants)
+    return tuple((begin + first, begin + last) for first, last in keyword_spans(text, document.language, wanted))

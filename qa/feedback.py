@@ -1,0 +1,151 @@
+"""Thumbs up and down on passages, kept in the index's folder beside the snapshots.
+
+INDEX/
+  feedback.jsonl           one vote a line, only ever appended to
+  feedback.lock            held while a vote is written
+
+Votes outlive snapshots: a rebuild neither reads nor changes them. qa.evaluate measures an index on them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import portalocker
+
+from index.errors import QuestionError, SeedQAError
+from index.layout import sync
+from qa.answer import Citation
+from qa.citation import quote_digest
+from qa.question import MAX_QUESTION
+
+WAIT_SECONDS = 10.0
+"""How long a vote waits for others to be written."""
+
+_TORN = b" <- torn off by a crash"
+"""Ends a line whose writing never finished. No whole vote ends so, and nothing is taken out of the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Whether a passage answers a question, as a reader sees it."""
+
+    question: str
+    useful: bool | None
+    """None takes an earlier vote back."""
+    path: str
+    link: str
+    evidence: str
+    quote_sha256: str
+    """As links carry it: the first 16 digits."""
+    snapshot: str
+    at: str
+    """When it was given: UTC, ISO 8601, to the second."""
+
+
+def judgement(question: str, citation: Citation, useful: bool | None, *, snapshot: str, at: datetime) -> Judgement:
+    """Return a vote on a passage as an answer to a question, given ``at`` a time on what ``snapshot`` showed."""
+    return Judgement(
+        question=question,
+        useful=useful,
+        path=citation.path,
+        link=citation.link,
+        evidence=citation.evidence,
+        quote_sha256=quote_digest(citation.quote),
+        snapshot=snapshot,
+        at=at.astimezone(UTC).isoformat(timespec="seconds"),
+    )
+
+
+class Feedback:
+    """The votes kept in one index's folder. Safe for any number of threads and processes."""
+
+    def __init__(self, root: Path) -> None:
+        self.path = root / "feedback.jsonl"
+        """Need not exist."""
+        self._lock = root / "feedback.lock"
+
+    def add(self, judgement: Judgement) -> None:
+        """Append a vote; it is on disk when this returns.
+
+        Raises QuestionError for a question that is too long, and SeedQAError where the vote can't be
+        written: earlier votes are unchanged then.
+        """
+        if len(judgement.question) > MAX_QUESTION:
+            raise QuestionError(
+                f"the question has {len(judgement.question):,} characters, expected at most {MAX_QUESTION:,}; "
+                "ask in fewer words"
+            )
+        line = msgspec.json.encode(judgement) + b"\n"
+        with self._writing():
+            is_new = not self.path.exists()
+            with self.path.open("ab") as file:
+                file.write(self._mend() + line)
+            sync(self.path)
+            if is_new:
+                sync(self.path.parent)
+
+    def read(self) -> tuple[Judgement, ...]:
+        """Return the last vote on each question and quote, in order of the first; votes taken back are left out.
+
+        Raises SeedQAError where the file can't be read or a line of it is damaged. A last line still
+        being written, or torn off by a crash, is passed over.
+        """
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise SeedQAError(f"{self.path} can't be read ({error.strerror}); check its permissions") from error
+        last: dict[tuple[str, str], Judgement] = {}
+        lines = data.split(b"\n")
+        for number, line in enumerate(lines, 1):
+            if line.endswith(_TORN) or not line.strip():
+                continue
+            try:
+                vote = msgspec.json.decode(line, type=Judgement)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                if number == len(lines):
+                    continue
+                raise SeedQAError(
+                    f"{self.path}, line {number}, is not a judgement ({error}); mend or delete that line"
+                ) from error
+            last[vote.question, vote.quote_sha256] = vote
+        return tuple(vote for vote in last.values() if vote.useful is not None)
+
+    def _mend(self) -> bytes:
+        """Return what has to follow the last line before the next may begin: nothing, unless a crash cut it."""
+        with self.path.open("rb") as file:
+            if not file.seek(0, os.SEEK_END):
+                return b""
+            file.seek(-1, os.SEEK_END)
+            if file.read() == b"\n":
+                return b""
+        try:
+            msgspec.json.decode(self.path.read_bytes().rpartition(b"\n")[2], type=Judgement)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return _TORN + b"\n"
+        return b"\n"
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold the lock, and turn what fails into one line."""
+        try:
+            with portalocker.Lock(self._lock, mode="a", timeout=WAIT_SECONDS, check_interval=0.02):
+                yield
+        except portalocker.AlreadyLocked as error:
+            raise SeedQAError(
+                f"{self._lock} has been held by another process for {WAIT_SECONDS:.0f} s; end it, then try again"
+            ) from error
+        except portalocker.LockException as error:
+            raise SeedQAError(f"{self._lock} can't be locked ({error}); keep the index on a local disk") from error
+        except OSError as error:
+            raise SeedQAError(
+                f"{self.path} can't be written ({error.strerror or error}); check the folder's permissions and space"
+            ) from error

@@ -1,0 +1,71 @@
+"""What the index holds, beside what is on disk now."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from index.errors import SeedsError
+from index.load import walk
+from index.manifest import DocumentRecord, Manifest
+from qa.answer import DocumentStatus
+
+CURRENT, CHANGED, MISSING, NEW = "current", "changed", "missing", "new"
+
+
+def document_statuses(manifest: Manifest, seeds: Path, built: float) -> tuple[DocumentStatus, ...]:
+    """Return every document of a snapshot and every readable file that is not in it yet, sorted by path.
+
+    A file is hashed only where its size is the same and it was touched after the snapshot was ``built`` (seconds
+    since the epoch): whoever edits a file and sets its date back goes unnoticed here, not by ``verify``.
+    """
+    known = {document.path for document in manifest.documents} | {skipped.path for skipped in manifest.skipped}
+    found = [_status(document, seeds / document.path, built) for document in manifest.documents]
+    return tuple(sorted((*found, *_new(seeds, known)), key=lambda status: status.path))
+
+
+def _status(document: DocumentRecord, path: Path, built: float) -> DocumentStatus:
+    try:
+        on_disk = path.stat()
+        changed = on_disk.st_size != document.bytes or (on_disk.st_mtime >= built and _sha256(path) != document.sha256)
+        status, modified = CHANGED if changed else CURRENT, _utc(on_disk.st_mtime)
+    except OSError:
+        status, modified = MISSING, ""
+    return DocumentStatus(
+        path=document.path,
+        title=document.title,
+        status=status,
+        bytes=document.bytes,
+        passages=document.passages,
+        modified=modified,
+        sha256=document.sha256,
+        notes=document.notes,
+    )
+
+
+def _new(seeds: Path, known: set[str]) -> Iterator[DocumentStatus]:
+    try:
+        files, _ = walk(seeds)
+    except SeedsError:
+        return  # the folder is gone: every document of it is listed as missing
+    for file in files:
+        if file.path in known:
+            continue
+        try:
+            modified = _utc((seeds / file.path).stat().st_mtime)
+        except OSError:
+            continue  # gone again since the walk
+        yield DocumentStatus(
+            path=file.path, title="", status=NEW, bytes=file.bytes, passages=0, modified=modified, sha256="", notes=()
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

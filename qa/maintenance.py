@@ -1,0 +1,135 @@
+"""Commands that look after an index: its state, its soundness and its snapshots."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from index.compare import diff
+from index.errors import SeedQAError
+from index.layout import IndexPaths
+from index.lock import lock
+from index.manifest import Manifest
+from index.snapshot import current_id, examine, load_manifest, prune, read_origin, restore, snapshot_ids
+from qa import show
+from qa.options import ERROR, INDEX, JSON, OK, settings_with
+
+
+def _current(paths: IndexPaths) -> Manifest:
+    return load_manifest(paths.snapshot(current_id(paths)))
+
+
+@click.command()
+@INDEX
+@click.option("--documents", is_flag=True, help="List every document.")
+@JSON
+def status(index: Path | None, documents: bool, as_json: bool) -> None:
+    """Show the snapshot in force: what it holds, what was left out, and how it was made."""
+    paths = IndexPaths(settings_with(index=index).index)
+    manifest = _current(paths)
+    files = paths.snapshot(manifest.id)
+    built = datetime.fromtimestamp(files.manifest.stat().st_mtime, UTC).isoformat(timespec="seconds")
+    seeds = str(read_origin(files))
+    if as_json:
+        show.json_line({"index": str(paths.root), "seeds": seeds, "built": built, "manifest": manifest})
+    else:
+        show.status(manifest, str(paths.root), seeds, built, documents)
+
+
+@click.command()
+@INDEX
+@JSON
+def doctor(index: Path | None, as_json: bool) -> int:
+    """Check every hash, count and format version of every snapshot."""
+    paths = IndexPaths(settings_with(index=index).index)
+    findings = examine(paths)
+    checked = snapshot_ids(paths)
+    if as_json:
+        show.json_line({"snapshots": checked, "findings": findings})
+    else:
+        show.findings(checked, findings)
+    return ERROR if findings else OK
+
+
+@click.command("diff")
+@click.argument("old", required=False)
+@click.argument("new", required=False)
+@INDEX
+@JSON
+def diff_command(old: str | None, new: str | None, index: Path | None, as_json: bool) -> None:
+    """Compare snapshot OLD with NEW: documents added, changed and removed, and settings.
+
+    NEW is the snapshot in force where it is not named, OLD the one published before it.
+    """
+    paths = IndexPaths(settings_with(index=index).index)
+    known = snapshot_ids(paths)
+    newer = _named(new, known) if new else current_id(paths)
+    if old is None:
+        others = [ident for ident in known if ident != newer]
+        if not others:
+            raise SeedQAError(f"{paths.root} holds one snapshot only, nothing to compare it with; build again first")
+        older = others[0]
+    else:
+        older = _named(old, known)
+    found = diff(load_manifest(paths.snapshot(older)), load_manifest(paths.snapshot(newer)))
+    if as_json:
+        show.json_line(found)
+    else:
+        show.difference(found)
+
+
+def _named(prefix: str, known: list[str]) -> str:
+    """Return the one snapshot whose id begins with ``prefix``."""
+    found = [ident for ident in known if ident.startswith(prefix)]
+    if len(found) != 1:
+        raise SeedQAError(
+            f"{'no' if not found else 'more than one'} snapshot begins with {prefix!r}; "
+            f"expected one of {', '.join(known)}"
+        )
+    return found[0]
+
+
+@click.command("prune")
+@click.option("--keep", type=click.IntRange(min=0), default=1, show_default=True, help="Older snapshots to keep.")
+@INDEX
+@JSON
+def prune_command(keep: int, index: Path | None, as_json: bool) -> None:
+    """Remove older snapshots, but never the one in force or one that is being read."""
+    paths = IndexPaths(settings_with(index=index).index)
+    current_id(paths)
+    with lock(paths, "prune"):
+        removed = prune(paths, keep)
+    kept = snapshot_ids(paths)
+    if as_json:
+        show.json_line({"removed": removed, "kept": kept})
+    else:
+        show.line(f"Removed {len(removed)} of {len(removed) + len(kept)} snapshots.")
+
+
+@click.command("restore")
+@click.argument("snapshot", required=False)
+@INDEX
+@JSON
+def restore_command(snapshot: str | None, index: Path | None, as_json: bool) -> None:
+    """Put an earlier SNAPSHOT back in force; without one, the one published before the one in force."""
+    paths = IndexPaths(settings_with(index=index).index)
+    known = snapshot_ids(paths)
+    if snapshot is None:
+        current = current_id(paths)
+        others = [ident for ident in known if ident != current]
+        if not others:
+            raise SeedQAError(f"{paths.root} holds one snapshot only, there is none to go back to; build again first")
+        wanted = others[0]
+    else:
+        wanted = _named(snapshot, known)
+    with lock(paths, "restore"):
+        before = restore(paths, wanted)
+    if as_json:
+        show.json_line({"snapshot": wanted, "previous": before})
+    else:
+        show.line(f"Snapshot {wanted} is back in force, before it was {before or 'none'}.")
+
+
+COMMANDS = (status, doctor, diff_command, prune_command, restore_command)

@@ -1,0 +1,29 @@
+"""Options and exit codes that several commands share, and the settings with the flags that were given above them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from qa.config import Settings, read_settings
+
+OK, ERROR, USAGE, NOT_FOUND, SOURCE_CHANGED, SOURCE_MISSING, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+"""Exit codes."""
+
+
+def path_type() -> click.Path:
+    """Return the type of a path."""
+    return click.Path(path_type=Path)
+
+
+INDEX = click.option("--index", type=path_type(), metavar="DIR", help="Folder of the index.")
+CACHE = click.option("--cache", type=path_type(), metavar="DIR", help="Folder of prepared encoders.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+def settings_with(**flags: Any) -> Settings:
+    """Return the settings with the flags that were given above them."""
+    return replace(read_settings(), **{name: value for name, value in flags.items() if value is not None})

@@ -6,7 +6,7 @@ EVAL ?= ../shared/eval
 PORT ?= 7860
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: run test index lint bench-retrieval bench-speed bench-lexical bench-confidence clean
+.PHONY: run test index lint bench-retrieval bench-speed bench-lexical bench-confidence screenshots clean
 
 run: .venv/run
 	@test -f $(INDEX)/CURRENT || $(BIN)/qa build $(SEEDS) --index $(INDEX)
@@ -34,6 +34,9 @@ bench-lexical: .venv/test
 
 bench-confidence: .venv/test
 	$(BIN)/python -m benchmarks.fit_confidence $(EVAL)
+
+screenshots: .venv/test
+	$(BIN)/python -m benchmarks.screenshots
 
 # torch comes first and by its exact version, so that no other package's range draws in a larger build.
 .venv/run: pyproject.toml constraints.txt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from index.analyse import keyword_spans, terms
@@ -29,7 +29,7 @@ class Assessed:
     """Which of the passage's sentences answers best."""
     signals: Signals
     hits: tuple[tuple[int, int], ...]
-    """Where the question's words stand in the passage's own text."""
+    """Where the question's words stand in the document's text."""
 
 
 def assess(snapshot: Snapshot, asked: Terms, candidates: Sequence[Candidate]) -> list[Assessed]:
@@ -60,8 +60,24 @@ def _assess(
         in_passage=coverage(asked, {*context, *(term for part in spoken for term in part)}, idf),
         in_evidence=coverage(asked, set(spoken[chosen]), idf),
     )
-    hits = keyword_spans(stored.text, document.language, frozenset(idf))
-    return Assessed(candidate=candidate, document=document, stored=stored, evidence=chosen, signals=signals, hits=hits)
+    return Assessed(
+        candidate=candidate,
+        document=document,
+        stored=stored,
+        evidence=chosen,
+        signals=signals,
+        hits=tuple(_hits(stored, spoken, document.language, frozenset(idf))),
+    )
+
+
+def _hits(
+    stored: StoredPassage, spoken: Sequence[Sequence[str]], language: str, wanted: frozenset[str]
+) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of ``wanted`` terms, looking only into sentences that are known to have some."""
+    for sentence, terms_of_it in zip(stored.passage.sentences, spoken, strict=True):
+        if not wanted.isdisjoint(terms_of_it):
+            for first, last in keyword_spans(stored.sentence_text(sentence), language, wanted):
+                yield sentence.start + first, sentence.start + last
 
 
 def _states(sentence: Sentence, stored: StoredPassage) -> int:
@@ -77,7 +93,6 @@ def results_of(snapshot: Snapshot, asked: Terms, candidates: Sequence[Candidate]
 
 
 def _result(place: int, found: Assessed) -> Result:
-    start = found.stored.passage.start
     return Result(
         rank=place,
         score=found.candidate.score,
@@ -87,7 +102,7 @@ def _result(place: int, found: Assessed) -> Result:
         bm25=round(found.candidate.bm25, 6),
         coverage=round(found.signals.in_passage, 6),
         evidence_coverage=round(found.signals.in_evidence, 6),
-        hits=tuple((start + first, start + last) for first, last in found.hits),
+        hits=found.hits,
         citation=_citation(found.document, found.stored, found.evidence),
     )
 

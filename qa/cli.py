@@ -226,7 +226,7 @@ def serve(
         mcp=mcp,
         read_only=read_only,
     )
-    run(settings_with(index=index, cache=cache, threshold=threshold), serving, show.line)
+    run(settings_with(index=index, cache=cache, threshold=threshold), serving, show.line, show.progress(quiet=False))
 
 
 @cli.command("eval")

@@ -37,6 +37,8 @@ def _drawn(store: Store, document: StoredDocument) -> tuple[list[str], list[str]
     passages = list(islice(store.passages_of(document), PASSAGES))
     texts = (_ASIDE.sub("", s.sentence_text(p).lstrip("#> -*").strip()) for s in passages for p in s.passage.sentences)
     asked = [text for text in texts if _QUESTION.fullmatch(text)]
-    headings = dict.fromkeys(_ASIDE.sub("", stored.passage.section[-1]) for stored in passages if stored.passage.section)
+    headings = dict.fromkeys(
+        _ASIDE.sub("", stored.passage.section[-1]) for stored in passages if stored.passage.section
+    )
     about = [f"What does it say about “{heading}”?" for heading in headings if not heading.endswith("?")]
     return asked, about, [f"What is “{document.title}” about?"]

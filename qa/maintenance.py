@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from index.compare import diff
-from index.errors import SeedQAError
+from index.errors import SeedQAError, SnapshotError
 from index.layout import IndexPaths
 from index.lock import lock
 from index.manifest import Manifest
@@ -117,7 +117,12 @@ def restore_command(snapshot: str | None, index: Path | None, as_json: bool) -> 
     paths = IndexPaths(settings_with(index=index).index)
     known = snapshot_ids(paths)
     if snapshot is None:
-        current = current_id(paths)
+        try:
+            current = current_id(paths)
+        except SnapshotError:  # a broken CURRENT is just what this mends
+            if not known:
+                raise
+            current = ""
         others = [ident for ident in known if ident != current]
         if not others:
             raise SeedQAError(f"{paths.root} holds one snapshot only, there is none to go back to; build again first")
@@ -129,7 +134,8 @@ def restore_command(snapshot: str | None, index: Path | None, as_json: bool) -> 
     if as_json:
         show.json_line({"snapshot": wanted, "previous": before})
     else:
-        show.line(f"Snapshot {wanted} is back in force, before it was {before or 'none'}.")
+        was = "as it was" if before == wanted else f"before it was {before or 'none'}"
+        show.line(f"Snapshot {wanted} is back in force, {was}.")
 
 
 COMMANDS = (status, doctor, diff_command, prune_command, restore_command)

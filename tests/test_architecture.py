@@ -34,8 +34,9 @@ LAYERS = (
     {"qa.engine"},
     {"qa.rebuild", "qa.watch"},
     {"qa"},
-    {"qa.page.records", "qa.page.texts", "qa.page.cards", "qa.page.listings", "qa.page.service"},
-    {"qa.page.asked"},
+    {"qa.page.records", "qa.page.texts", "qa.page.cards", "qa.page.listings", "qa.page.service",
+     "qa.page.streams"},
+    {"qa.page.asked", "qa.page.endpoints"},
     {"qa.page.app"},
     {"qa.page.serve"},
     {"qa.page"},
@@ -64,7 +65,7 @@ HOMES = {
     "watchfiles": {"qa.watch"},
     "multiprocessing": {"qa.rebuild"},
     "ir_measures": {"qa.evaluate"},
-    "gradio": {"qa.page.app"},
+    "gradio": {"qa.page.app", "qa.page.endpoints"},
     "fastapi": {"qa.page.app"},
     "uvicorn": {"qa.page.serve"},
     "markupsafe": {"qa.page.cards", "qa.page.listings"},
@@ -140,6 +141,7 @@ def test_imports_inside_functions_are_for_what_loads_late() -> None:
     assert {name: found for name, found in late.items() if found and name != "qa.cli"} == {
         "index.encode.cache": ["index.encode.openvino_backend", "index.encode.torch_backend"],
         "index.encode.convert": ["nncf", "openvino"],
+        "qa.page.serve": ["qa.page.app"],
     }
 
 

@@ -1,39 +1,26 @@
-"""The page itself: Gradio's components, wired to the service. The only module that knows Gradio."""
+"""The page itself: Gradio's components, wired to the service. Beside qa.page.endpoints, what knows Gradio."""
 
 from __future__ import annotations
 
-import inspect
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from functools import wraps
+from collections.abc import Callable, Iterable
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import msgspec
 from fastapi import FastAPI
-from gradio.events import api
 
 from index.errors import SeedQAError
 from qa.page import cards, listings, texts
 from qa.page.asked import MOST, Asked, K, Question, ask, from_address, source
+from qa.page.endpoints import HANDLERS, CheckedBlocks, keep_uploaded, tell_tools_in_json, told
 from qa.page.records import AddedFiles
 from qa.page.service import Service
+from qa.rebuild import BuildState
 
 TICK = 1.5
 """Seconds between two looks of an open page at the index and at a rebuild."""
-
-ENDPOINTS = (
-    "search", "open_passage", "verify_citation", "list_documents", "format_citation", "export_answer",
-    "give_feedback", "index_status", "compare_snapshots", "rebuild", "rebuild_status", "cancel_rebuild",
-    "restore_snapshot",
-)  # fmt: skip
-"""Methods of the service that are endpoints under their own names."""
-
-TOOLS = ("search", "open_passage", "verify_citation", "list_documents")
-"""Those that are also tools of the MCP server."""
 
 EXAMPLES = 4
 MORE = 5
@@ -55,27 +42,6 @@ _FONTS: dict[str, Any] = {
 def _text(name: str) -> str:
     """Return a file that belongs to the page."""
     return files("qa.page").joinpath(name).read_text("utf-8")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Show expected errors to the one who asked, as one line."""
-    try:
-        yield
-    except SeedQAError as error:
-        raise gr.Error(str(error), title="", print_exception=False) from error
-
-
-def _endpoint(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method as an endpoint: records become plain JSON, expected errors one line."""
-
-    @wraps(method)
-    def endpoint(*args: Any, **kwargs: Any) -> Any:
-        with _told():
-            return msgspec.to_builtins(method(*args, **kwargs))
-
-    endpoint.__signature__ = inspect.signature(method, eval_str=True)  # type: ignore[attr-defined]
-    return endpoint
 
 
 def _html(ident: str, *events: str, value: str = "") -> gr.HTML:
@@ -101,7 +67,7 @@ class _Page:
         with gr.Tabs(elem_id="sq-tabs"):
             with gr.Tab(texts.ASK_TAB, id="ask"):
                 self._draw_ask()
-            with gr.Tab(texts.INDEX_TAB, id="index"):
+            with gr.Tab(texts.INDEX_TAB, id="index") as self.index_tab:
                 self._draw_index()
         self.asked = gr.State(None)
         self.seen = gr.State(None)
@@ -140,7 +106,13 @@ class _Page:
             with gr.Row():
                 self.upload = gr.File(label=texts.ADD_FILES, file_count="multiple", height=130, elem_id="sq-upload")
                 with gr.Column():
-                    self.folder = gr.Textbox("", label=texts.FOLDER, placeholder=texts.FOLDER_HINT, elem_id="sq-folder")
+                    self.folder = gr.Textbox(
+                        "",
+                        label=texts.FOLDER,
+                        placeholder=texts.FOLDER_HINT,
+                        elem_id="sq-folder",
+                        visible=self._service.any_folder,
+                    )
                     with gr.Row():
                         self.rebuild = gr.Button(texts.REBUILD, variant="primary", elem_id="sq-rebuild")
                         self.cancel = gr.Button(texts.CANCEL, interactive=False, elem_id="sq-cancel")
@@ -159,12 +131,14 @@ class _Page:
         form = [self.question, self.k, self.documents, self.threshold, self.group]
         shown = [self.asked, self.results, self.source]
         busy = {"js": "(...values) => seedqa.busy(values)", **_QUIET}
-        _wire([self.question.submit, self.ask.click, self.results.again], self._ask, form, shown, **busy)
-        _wire([self.chips.pick], self._pick, form, [self.question, *shown], **busy)
-        _wire([self.results.more], self._more, form, [self.k, *shown], **busy)
+        asking = _wire([self.question.submit, self.ask.click, self.results.again], self._ask, form, shown, **busy)
+        asking += _wire([self.chips.pick], self._pick, form, [self.question, *shown], **busy)
+        asking += _wire([self.results.more], self._more, form, [self.k, *shown], **busy)
+        for asked in asking:
+            asked.then(None, js="() => seedqa.idle()", **_QUIET)
         _wire([self.group.input], self._regroup, [self.asked, self.group], self.results, **_QUIET)
         _wire([self.results.open, self.source.open], self._open, self.asked, self.source, **_QUIET)
-        changes = [self.question.input, self.k.change, self.documents.change, self.threshold.change]
+        changes = [self.question.change, self.k.change, self.documents.change, self.threshold.change]
         gr.on(changes, None, form[:4], None, js="(...values) => seedqa.compare(values)", **_QUIET)
 
     def _wire_index(self, blocks: gr.Blocks) -> None:
@@ -179,7 +153,8 @@ class _Page:
         }  # fmt: skip
         _wire([blocks.load], self._arrive, None, form, **_QUIET)
         _wire([blocks.load, gr.Timer(TICK).tick], **self._look_at_index, **_QUIET)
-        _wire([self.find.input], self._find, self.find, self.listing, trigger_mode="always_last", **_QUIET)
+        _wire([self.index_tab.select], self._find, self.find, self.listing, **_QUIET)
+        _wire([self.find.change], self._find, self.find, self.listing, trigger_mode="always_last", **_QUIET)
 
     def _wire_changes(self) -> None:
         for triggers, fn, given in (
@@ -190,10 +165,10 @@ class _Page:
             for changed in _wire(triggers, fn, given, self.said, **_QUIET):
                 changed.then(**self._look_at_index, **_QUIET)
         self.upload.upload(
-            self._add_files, self.upload, self.added, api_name="add_files", queue=False, show_progress="hidden",
-            api_description="Put files into the folder of documents, to be indexed by the next rebuild. "
-            "A file that is there is never replaced.",
-        ).then(self._tell_added, self.added, [self.said, self.upload], **_QUIET)  # fmt: skip
+            self._add_files, self.upload, self.added, preprocess=False, **_QUIET
+        ).then(self._tell_added, self.added, [self.said, self.upload], **_QUIET).then(
+            self._find, self.find, self.listing, **_QUIET
+        )  # fmt: skip
 
     # Asking and reading
 
@@ -235,7 +210,7 @@ class _Page:
 
     def _look(self, seen: tuple[str, int, bool] | None, wanted: str) -> tuple[Any, ...]:
         """Draw what changed since this page looked last: everything after a new snapshot, else a rebuild's progress."""
-        with _told():
+        with told():
             build = self._service.rebuild_status()
             manifest = self._service.index.manifest
             now = manifest.id, build.number, build.running
@@ -256,37 +231,31 @@ class _Page:
             )  # fmt: skip
 
     def _find(self, wanted: str) -> str:
-        with _told():
+        with told():
             return listings.documents(self._service.list_documents(), wanted)
 
     def _rebuild(self, folder: str) -> str:
-        return self._change(lambda: texts.started(self._service.rebuild(folder)))
+        return self._change(lambda: self._service.rebuild(folder))
 
     def _cancel(self) -> str:
-        return self._change(lambda: texts.outcome(self._service.cancel_rebuild()))
+        return self._change(self._service.cancel_rebuild)
 
     def _restore(self, event: gr.EventData) -> str:
         ident = str(event._data["id"])
         return self._change(lambda: texts.restored(self._service.restore_snapshot(ident).snapshot))
 
     @staticmethod
-    def _change(change: Callable[[], str]) -> str:
-        """Change the index and return what is to be said about it."""
+    def _change(change: Callable[[], str | BuildState]) -> str:
+        """Change the index and return what is to be said about it; how far a build is, the page shows anyway."""
         try:
-            return listings.said(change())
+            changed = change()
+            return listings.said(changed if isinstance(changed, str) else "")
         except SeedQAError as error:
             return cards.problem(str(error))
 
-    def _add_files(self, uploaded: list[str]) -> dict[str, Any]:
-        """Move files from where Gradio received them into the folder of documents."""
-        received = [Path(name) for name in uploaded]
-        try:
-            with _told():
-                kept: dict[str, Any] = self._service.keep_files([(path.name, path) for path in received]).to_dict()
-                return kept
-        finally:
-            for path in received:
-                path.unlink(missing_ok=True)
+    def _add_files(self, uploaded: list[dict[str, Any]] | None) -> dict[str, Any]:
+        with told():
+            return keep_uploaded(self._service, uploaded or []).to_dict()
 
     @staticmethod
     def _tell_added(added: dict[str, Any]) -> tuple[str, None]:
@@ -298,18 +267,19 @@ def create_app(service: Service, *, max_upload: int, mcp: bool = False, root_pat
 
     ``max_upload`` is in bytes. Nothing here checks who is asking: see qa.guard.
     """
-    with gr.Blocks(title=texts.TITLE, analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
+    with CheckedBlocks(title=texts.TITLE, analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
         _Page(service, blocks)
-        for name in ENDPOINTS:
-            api(_endpoint(getattr(service, name)), api_name=name, queue=False)
+        blocks.add_endpoints(service)
     app: FastAPI = gr.mount_gradio_app(
         FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
         blocks,
         path="/",
         footer_links=["api"],
         run_history=False,
-        root_path=root_path or None,
+        app_kwargs={"exception_handlers": HANDLERS},
+        root_path=root_path,
         allowed_paths=[],
+        show_error=False,
         max_file_size=max_upload,
         ssr_mode=False,
         enable_monitoring=False,
@@ -320,19 +290,8 @@ def create_app(service: Service, *, max_upload: int, mcp: bool = False, root_pat
         head=f"<script>const seedqaTexts = {json.dumps(texts.IN_BROWSER)};\n{_text('page.js')}</script>",
     )
     if mcp:
-        _tell_tools_in_json(blocks)
+        tell_tools_in_json(blocks)
     return app
-
-
-def _tell_tools_in_json(blocks: gr.Blocks) -> None:
-    """Leave the MCP server the tools that are meant for it, and have them answer in JSON, not in Python's notation."""
-    server: Any = blocks.mcp_server_obj
-    server.tool_to_endpoint = {name: path for name, path in server.tool_to_endpoint.items() if name in TOOLS}
-
-    def as_json(data: Any, _: str) -> list[Any]:
-        return [server.types.TextContent(type="text", text=msgspec.json.encode(part).decode()) for part in data]
-
-    server.postprocess_output_data = as_json
 
 
 def _folders(paths: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -35,14 +36,17 @@ class Asked:
 
     def html(self, service: Service, *, group: bool) -> str:
         """Return the answer as the page shows it, each citation verified."""
+        k = self.question.k
         asked = {
             "question": self.answer.question,
-            "k": self.question.k,
+            "k": k,
             "documents": self.question.documents,
             "threshold": self.question.threshold,
+            "at": time.time_ns(),  # no two are the same text, so that the browser takes every one for new
         }
         checks = service.index.verify_answer(self.answer)
-        return cards.answer(self.answer, checks, service.votes(self.answer.question), asked, group=group)
+        votes = service.votes(self.answer.question)
+        return cards.answer(self.answer, checks, votes, asked, group=group, more=len(self.answer.results) == k < MOST)
 
     def source(self, service: Service, rank: int) -> str:
         """Return the source of the passage of that rank, or of the nearest rank that there is."""

@@ -46,11 +46,12 @@ def answer(
     asked: Mapping[str, object],
     *,
     group: bool,
+    more: bool = True,
 ) -> Markup:
     """Return an answer: what was found, its passages as cards, weaker ones behind a disclosure.
 
     ``votes`` has the reader's judgement of a passage by the hash of its quote; ``asked`` is what the page
-    compares with the form to tell whether the results are outdated.
+    compares with the form to tell whether the results are outdated. ``more`` says that there may be more passages.
     """
     states = dict(zip((r.citation.link for r in found.results), checks, strict=True))
     strong = [r for r in found.results if found.found and r.confidence >= found.threshold]
@@ -74,13 +75,14 @@ def answer(
         _verdict(found),
         _listed(strong, cards, group=group),
         _weak(weak, cards, group=group, found=found.found),
-        _tools(),
+        _tools(more=more),
     )
 
 
 def _outdated() -> Markup:
     return Markup(
-        '<p class="sq-outdated" role="status" hidden><span aria-hidden="true">⟳ </span><span class="sq-why"></span> '
+        '<p class="sq-outdated" role="status" hidden><span><span aria-hidden="true">⟳ </span>'
+        '<span class="sq-why"></span></span>'
         '<button type="button" class="sq-button" data-action="again">{}</button></p>'
     ).format(texts.ASK_AGAIN)
 
@@ -111,9 +113,10 @@ def _listed(results: Sequence[Result], cards: Mapping[int, Markup], *, group: bo
     ordered = sorted(results, key=lambda r: (best[r.citation.path], r.rank))
     groups = groupby(ordered, key=lambda r: (r.citation.title, r.citation.path))
     return Markup("").join(
-        Markup('<div class="sq-group"><h3 class="sq-document">{} <span class="sq-path">{}</span></h3>{}</div>').format(
-            title, path, Markup("").join(cards[r.rank] for r in members)
-        )
+        Markup(
+            '<div class="sq-group"><h3 class="sq-document"><span class="sq-name">{}</span> '
+            '<span class="sq-path">{}</span></h3>{}</div>'
+        ).format(title, path, Markup("").join(cards[r.rank] for r in members))
         for (title, path), members in groups
     )
 
@@ -127,8 +130,9 @@ def _weak(results: Sequence[Result], cards: Mapping[int, Markup], *, group: bool
     )
 
 
-def _tools() -> Markup:
-    buttons = (("more", texts.MORE), ("save-markdown", texts.EXPORT_MARKDOWN), ("save-json", texts.EXPORT_JSON))
+def _tools(*, more: bool) -> Markup:
+    exports = (("save-markdown", texts.EXPORT_MARKDOWN), ("save-json", texts.EXPORT_JSON))
+    buttons = (("more", texts.MORE), *exports) if more else exports
     return Markup('<div class="sq-tools">{}</div>').format(Markup("").join(_button(*button) for button in buttons))
 
 
@@ -144,19 +148,20 @@ def _card(result: Result, check: Verification, vote: bool | None) -> Markup:
     return Markup(
         '<article class="sq-card" id="sq-card-{rank}" data-rank="{rank}" aria-labelledby="sq-title-{rank}">'
         '<header><span class="sq-rank" aria-hidden="true">{rank}</span><div>'
-        '<h3 id="sq-title-{rank}"><span class="sq-hidden">{rank}. </span>{title}</h3>'
-        '<p class="sq-place">{section}<span class="sq-path">{place}</span></p></div>{state}</header>'
+        '<h3 id="sq-title-{rank}" tabindex="-1"><span class="sq-hidden">{rank}. </span>{title}</h3>'
+        '<p class="sq-place">{section}<span class="sq-path">{place}</span></p></div>{state}</header>{detail}'
         '<blockquote dir="auto">{quote}</blockquote>'
         '<details class="sq-why-box"><summary>{why} <strong>{confidence:.2f}</strong> '
         '<meter min="0" max="1" value="{confidence:.2f}" aria-hidden="true"></meter></summary>'
         "<ul>{reasons}</ul></details>"
-        '<div class="sq-actions">{open}{copies}{verify}{votes}</div></article>'
+        '<div class="sq-actions">{open}{copies}{verify}<span class="sq-votes">{votes}</span></div></article>'
     ).format(
         rank=rank,
         title=citation.title,
-        section=Markup("<span>{}</span> · ").format(" › ".join(citation.section)) if citation.section else "",
+        section=_section(citation),
         place=citation.place,
-        state=state(check, rank),
+        state=_state(check, rank),
+        detail=_detail(check, rank),
         quote=_marked(citation.quote, citation.start, (citation.evidence_start, citation.evidence_end), result.hits),
         why=texts.WHY,
         confidence=result.confidence,
@@ -168,11 +173,23 @@ def _card(result: Result, check: Verification, vote: bool | None) -> Markup:
     )
 
 
-def state(check: Verification, rank: int) -> Markup:
-    """Return the state of a citation: a sign, a word, and the sentence behind it."""
-    return Markup(
-        '<span class="sq-state sq-{}" id="sq-state-{}" title="{}"><span aria-hidden="true">{}</span> {}</span>'
-    ).format(check.status.replace(" ", "-"), rank, check.detail, texts.STATES[check.status], check.status)
+def _section(citation: Citation) -> Markup:
+    if not citation.section:
+        return Markup("")
+    return Markup('<span class="sq-name">{}</span> · ').format(" › ".join(citation.section))
+
+
+def _state(check: Verification, rank: int) -> Markup:
+    """Return the state of a citation as a sign and a word."""
+    return Markup('<span class="sq-state sq-{}" id="sq-state-{}"><span aria-hidden="true">{}</span> {}</span>').format(
+        check.status.replace(" ", "-"), rank, texts.STATES[check.status], check.status
+    )
+
+
+def _detail(check: Verification, rank: int) -> Markup:
+    """Return the sentence behind the state of a citation, shown where something is wrong with it."""
+    hidden = Markup(" hidden") if check.status == "verified" else ""
+    return Markup('<p class="sq-detail" id="sq-detail-{}"{}>{}</p>').format(rank, hidden, check.detail)
 
 
 def _copies(citation: Citation) -> Markup:
@@ -202,14 +219,15 @@ def context(shown: Context, rank: int, ranks: int) -> Markup:
     return Markup(
         '<aside class="sq-context" aria-labelledby="sq-context-title" data-rank="{}" data-link="{}">'
         '<header><div><h2 id="sq-context-title" tabindex="-1"><span class="sq-hidden">{}: </span>{}</h2>'
-        '<p class="sq-place"><span class="sq-path">{}</span></p></div>{}</header>{}'
+        '<p class="sq-place">{}<span class="sq-path">{}</span></p></div>{}</header>{}'
         '<div class="sq-source sq-{}" tabindex="0" role="region" aria-label="{}" dir="auto">{}{}{}</div></aside>'
     ).format(
         rank,
         shown.citation.link if shown.citation else "",
         texts.CONTEXT,
         shown.title,
-        " · ".join((*shown.citation.section, shown.citation.place)) if shown.citation else shown.path,
+        _section(shown.citation) if shown.citation else "",
+        shown.citation.place if shown.citation else shown.path,
         _walk(rank, ranks),
         Markup('<p class="sq-note" role="status">{}</p>').format(shown.note) if shown.note else "",
         shown.format,
@@ -246,12 +264,12 @@ def _walk(rank: int, ranks: int) -> Markup:
     steps = ""
     if rank:
         steps = Markup(
-            '<button type="button" class="sq-button" data-action="open" data-rank="{}" aria-label="{}" {}>‹</button>'
+            '<button type="button" class="sq-button" data-action="open" data-rank="{}" aria-label="{}" {}>{}</button>'
             '<span class="sq-of">{} / {}</span>'
-            '<button type="button" class="sq-button" data-action="open" data-rank="{}" aria-label="{}" {}>›</button>'
+            '<button type="button" class="sq-button" data-action="open" data-rank="{}" aria-label="{}" {}>{}</button>'
         ).format(
-            rank - 1, texts.PREVIOUS_HIT, "disabled" if rank == 1 else "", rank, ranks,
-            rank + 1, texts.NEXT_HIT, "disabled" if rank == ranks else "",
+            rank - 1, texts.PREVIOUS_HIT, "disabled" if rank == 1 else "", texts.PREVIOUS_HIT_SIGN, rank, ranks,
+            rank + 1, texts.NEXT_HIT, "disabled" if rank == ranks else "", texts.NEXT_HIT_SIGN,
         )  # fmt: skip
     return Markup('<div class="sq-walk">{}{}</div>').format(steps, _button("close", texts.CLOSE))
 

@@ -112,19 +112,24 @@ def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str | Mark
 
 def build(state: BuildState) -> Markup:
     """Return how far a rebuild is, or what became of the last one."""
+    if not state.running and not state.outcome:
+        return Markup('<p class="sq-quietly">{}</p>').format(texts.BUILD_NONE)
     if not state.running:
-        sign = "✘ " if state.outcome in ("failed", "cancelled") else "✔ " if state.outcome else ""
-        return Markup('<p class="sq-outcome" role="status"><span aria-hidden="true">{}</span>{}</p>').format(
+        sign = "✔" if state.outcome == "done" else "✘"
+        return Markup('<p class="sq-outcome" role="status"><span aria-hidden="true">{} </span>{}</p>').format(
             sign, texts.outcome(state)
         )
     share = Markup(' max="{}" value="{}"').format(state.total, state.done) if state.total else ""
     return Markup(
-        '<div class="sq-progress"><label for="sq-progress">{}</label><progress id="sq-progress"{}></progress></div>'
-    ).format(texts.progress(state), share)
+        '<div class="sq-progress"><p role="status">{}</p><label for="sq-progress">{}</label>'
+        '<progress id="sq-progress"{}></progress></div>'
+    ).format(texts.started(state), texts.progress(state), share)
 
 
 def said(message: str) -> Markup:
-    """Return what is said about a change that was asked for."""
+    """Return what is said about a change that was asked for, if there is anything to say."""
+    if not message:
+        return Markup("")
     return Markup('<p class="sq-note" role="status">{}</p>').format(message)
 
 
@@ -138,22 +143,23 @@ def history(status: IndexStatus, changes: Difference | None, *, changeable: bool
     """Return the difference to the snapshot before, and the earlier snapshots with the way back to them."""
     parts = []
     if changes is not None:
-        parts.append(Markup("<h3>{} <code>{}</code></h3>{}").format(texts.DIFFERENCE, changes.old, _changes(changes)))
+        parts.append(Markup("<h2>{} <code>{}</code></h2>{}").format(texts.DIFFERENCE, changes.old, _changes(changes)))
     if status.earlier:
         buttons = Markup("").join(
             Markup("<li><code>{}</code> {}{}</li>").format(
                 old.id,
                 texts.earlier(old),
                 Markup(
-                    ' <button type="button" class="sq-button" data-action="restore" data-id="{}">{}</button>'
+                    ' <button type="button" class="sq-button" data-action="restore" data-id="{0}" '
+                    'aria-label="{1}: {0}">{1}</button>'
                 ).format(old.id, texts.RESTORE)
                 if changeable
                 else "",
             )
             for old in status.earlier
         )
-        parts.append(Markup("<h3>{}</h3><ul>{}</ul>").format(texts.EARLIER, buttons))
-    return Markup('<section class="sq-history">{}</section>').format(Markup("").join(parts)) if parts else Markup("")
+        parts.append(Markup("<h2>{}</h2><ul>{}</ul>").format(texts.EARLIER, buttons))
+    return Markup('<section class="sq-panel">{}</section>').format(Markup("").join(parts)) if parts else Markup("")
 
 
 def _changes(changes: Difference) -> Markup:

@@ -4,35 +4,38 @@
 const seedqa = (() => {
   "use strict";
 
-  const RECENT = "seedqa.recent", KEPT = 8;
+  const RECENT = "seedqa.recent", KEPT = 8, TOP = 10;
+  const narrow = matchMedia("(max-width: 900px)"); // as in page.css: there the source covers the answers
   const parts = {}; // id of a piece of the page -> { element, props }
-  let opener = null; // the button that opened the source
+  let opener = null; // the button that opened the source, and where it was
+  let sent = null; // what was pressed to ask, until the answer is there
   let waiting = 0;
 
   const one = (selector, within = document) => within.querySelector(selector);
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const answer = () => one(".sq-answer");
+  const box = () => one("#sq-question textarea");
+
+  function make(tag, className, text, attributes = {}) {
+    const element = document.createElement(tag);
+    element.className = className;
+    element.textContent = text;
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    return element;
+  }
 
   function say(text) {
-    let region = one("#sq-live");
-    if (!region) {
-      region = document.createElement("div");
-      region.id = "sq-live";
-      region.className = "sq-hidden";
-      region.setAttribute("role", "status");
-      region.setAttribute("aria-live", "polite");
-      document.body.append(region);
+    if (!one("#sq-live")) {
+      document.body.append(make("div", "sq-hidden", "", { id: "sq-live", role: "status", "aria-live": "polite" }));
     }
-    region.textContent = "";
-    setTimeout(() => { region.textContent = text; }, 50);
+    one("#sq-live").textContent = "";
+    setTimeout(() => { one("#sq-live").textContent = text; }, 50);
   }
 
   function toast(text) {
     say(text);
     one(".sq-toast")?.remove();
-    const note = document.createElement("div");
-    note.className = "sq-toast";
-    note.setAttribute("aria-hidden", "true");
-    note.textContent = text;
+    const note = make("div", "sq-toast", text, { "aria-hidden": "true" });
     document.body.append(note);
     setTimeout(() => note.remove(), 2500);
   }
@@ -47,33 +50,57 @@ const seedqa = (() => {
     return found.data[0];
   }
 
-  // Waiting for an answer
+  // Asking
 
   function busy(values) {
-    const pane = one("#sq-results");
     clearTimeout(waiting);
     waiting = setTimeout(() => {
-      pane?.setAttribute("aria-busy", "true");
+      const pane = one("#sq-results");
+      pane.dataset.busy = seedqaTexts.searching;
+      pane.setAttribute("aria-busy", "true");
       say(seedqaTexts.searching);
     }, 120);
     return values;
   }
 
-  function arrived() {
+  function idle() {
     clearTimeout(waiting);
     one("#sq-results")?.setAttribute("aria-busy", "false");
+    return [];
+  }
+
+  function arrived() {
+    idle();
     const shown = answer();
+    const pressed = sent;
+    sent = null;
     if (!shown) return;
     const asked = JSON.parse(shown.dataset.asked);
     say(shown.dataset.said);
     remember(asked.question);
+    nameAddress(asked);
+    outdated();
+    if (pressed) lead(pressed);
+    const heading = one("#sq-heading");
+    if (heading.getBoundingClientRect().top > innerHeight - 100) heading.scrollIntoView();
+  }
+
+  function nameAddress(asked) {
     const address = new URL(location.href);
     address.search = "";
     address.searchParams.set("q", asked.question);
     if (asked.k !== 5) address.searchParams.set("k", asked.k);
     if (asked.documents.length) address.searchParams.set("in", asked.documents.join("\n"));
     history.replaceState(null, "", address);
-    outdated();
+    document.title = `${asked.question} – ${seedqaTexts.title}`;
+  }
+
+  // The button that was pressed may be gone: lead on to what it was pressed for.
+  function lead({ action, cards }) {
+    const next = action === "more" && one(`#sq-card-${cards + 1}`);
+    const weak = next && next.closest("details");
+    if (weak) weak.open = true;
+    (next ? one("h3", next) : one("#sq-heading")).focus({ preventScroll: !next });
   }
 
   // Results that no longer fit what is asked, or the index
@@ -106,11 +133,17 @@ const seedqa = (() => {
   // Recent questions: kept in this browser, nowhere else
 
   function recent() {
-    try { return JSON.parse(localStorage.getItem(RECENT)) || []; } catch { return []; }
+    try {
+      const kept = JSON.parse(localStorage.getItem(RECENT));
+      return Array.isArray(kept) ? kept.filter((question) => typeof question === "string") : [];
+    } catch { return []; }
   }
 
   function keep(questions) {
-    try { localStorage.setItem(RECENT, JSON.stringify(questions)); } catch { /* private windows may have no room */ }
+    try {
+      if (questions.length) localStorage.setItem(RECENT, JSON.stringify(questions));
+      else localStorage.removeItem(RECENT);
+    } catch { /* private windows may have no room */ }
     showRecent();
   }
 
@@ -118,20 +151,18 @@ const seedqa = (() => {
     keep([question, ...recent().filter((other) => other !== question)].slice(0, KEPT));
   }
 
+  function forget() {
+    keep([]);
+    box()?.focus();
+  }
+
   function showRecent() {
     const list = one("#sq-recent-list");
     if (!list) return;
     const questions = recent();
     one("#sq-recent").hidden = !questions.length;
-    list.replaceChildren(...questions.map((question) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "sq-chip";
-      button.dataset.action = "pick";
-      button.dataset.question = question;
-      button.textContent = question;
-      return button;
-    }));
+    list.replaceChildren(...questions.map((question) => make(
+      "button", "sq-chip", question, { type: "button", "data-action": "pick", "data-question": question })));
   }
 
   // Copying and saving
@@ -140,12 +171,14 @@ const seedqa = (() => {
     try {
       await navigator.clipboard.writeText(text);
     } catch { // not in a secure context
+      const focused = document.activeElement;
       const area = document.createElement("textarea");
       area.value = text;
       document.body.append(area);
       area.select();
       const done = document.execCommand("copy");
       area.remove();
+      focused?.focus();
       if (!done) return toast(seedqaTexts.notCopied);
     }
     toast(seedqaTexts.copied);
@@ -162,38 +195,38 @@ const seedqa = (() => {
     link.href = URL.createObjectURL(new Blob([text], { type }));
     link.download = name;
     link.click();
-    URL.revokeObjectURL(link.href);
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
   // Checking and judging a passage
 
   async function verify(button) {
-    const badge = one(`#sq-state-${button.dataset.rank}`);
-    button.disabled = true;
+    const { rank, link } = button.dataset;
+    button.setAttribute("aria-busy", "true");
     try {
-      const found = await call("verify_citation", [button.dataset.link]);
+      const found = await call("verify_citation", [link]);
+      if (button.dataset.link !== link) return; // another answer has come meanwhile
+      const badge = one(`#sq-state-${rank}`), detail = one(`#sq-detail-${rank}`);
       badge.className = `sq-state sq-${found.status.replace(" ", "-")}`;
-      badge.title = found.detail;
-      const sign = document.createElement("span");
-      sign.setAttribute("aria-hidden", "true");
-      sign.textContent = seedqaTexts.signs[found.status];
-      badge.replaceChildren(sign, ` ${found.status}`);
-      toast(found.detail);
+      badge.replaceChildren(make("span", "", seedqaTexts.signs[found.status], { "aria-hidden": "true" }), ` ${found.status}`);
+      detail.textContent = found.detail;
+      detail.hidden = found.status === "verified";
+      toast(`${found.status}: ${found.detail}`);
     } catch (error) {
       toast(error.message);
     } finally {
-      button.disabled = false;
-      button.focus();
+      button.removeAttribute("aria-busy");
     }
   }
 
   async function vote(button) {
+    const { link } = button.dataset;
     const pressed = button.getAttribute("aria-pressed") === "true";
-    const useful = pressed ? null : button.dataset.useful === "true";
     const asked = JSON.parse(answer().dataset.asked);
     try {
-      await call("give_feedback", [asked.question, button.dataset.link, useful]);
-      for (const other of button.parentElement.querySelectorAll(".sq-vote")) {
+      await call("give_feedback", [asked.question, link, pressed ? null : button.dataset.useful === "true"]);
+      if (button.dataset.link !== link) return; // as above
+      for (const other of all(".sq-vote", button.parentElement)) {
         other.setAttribute("aria-pressed", String(!pressed && other === button));
       }
       toast(pressed ? seedqaTexts.takenBack : seedqaTexts.thanks);
@@ -207,30 +240,72 @@ const seedqa = (() => {
   function sourceShown() {
     const source = one(".sq-context");
     one("#sq-columns")?.classList.toggle("sq-open", Boolean(source));
-    for (const card of document.querySelectorAll(".sq-card")) {
+    for (const card of all(".sq-card")) {
       card.classList.toggle("sq-current", Boolean(source) && card.dataset.rank === source.dataset.rank);
     }
+    cover();
     if (!source) return;
+    if (!narrow.matches) bringIntoSight();
     const pane = one(".sq-source", source);
     const mark = one("mark", source) || one("#sq-here", source);
     if (pane && mark) {
       const top = mark.getBoundingClientRect().top - pane.getBoundingClientRect().top;
       pane.scrollTop += top - pane.clientHeight / 3;
     }
-    one("#sq-context-title", source).focus({ preventScroll: window.innerWidth > 900 });
+    one("#sq-context-title", source).focus({ preventScroll: true });
+  }
+
+  // The answers are narrower now: the card stays where it was if it can, and the source begins at the window's top.
+  function bringIntoSight() {
+    if (opener?.fresh && opener.button.isConnected) {
+      scrollBy(0, opener.button.getBoundingClientRect().top - opener.top);
+      opener.fresh = false;
+    } else {
+      one(".sq-current")?.scrollIntoView({ block: "nearest" });
+    }
+    scrollBy(0, Math.max(0, one("#sq-columns").getBoundingClientRect().top - TOP));
+  }
+
+  // Where the source covers the page, nothing behind it can be reached.
+  function cover() {
+    const covered = narrow.matches && Boolean(one(".sq-context"));
+    for (const old of all("[data-sq-covered]")) {
+      old.inert = false;
+      delete old.dataset.sqCovered;
+    }
+    document.documentElement.classList.toggle("sq-covered", covered);
+    for (let part = one("#sq-source"); covered && part !== document.body; part = part.parentElement) {
+      for (const other of part.parentElement.children) {
+        if (other === part || other.inert || other.matches("#sq-live, .sq-toast, script, style")) continue;
+        other.inert = true;
+        other.dataset.sqCovered = "";
+      }
+    }
   }
 
   function close() {
     const source = parts["sq-source"];
     if (!source || !one(".sq-context")) return;
-    source.props.value = "";
-    setTimeout(() => {
+    const back = opener?.button.isConnected ? opener.button : box();
+    const { scroll } = opener || {};
+    const top = back.getBoundingClientRect().top;
+    source.props.value = ""; // is drawn in a microtask
+    queueMicrotask(() => {
       sourceShown();
-      const back = opener && document.contains(opener.button) ? opener.button : one("#sq-question textarea");
-      back?.focus({ preventScroll: true });
-      if (opener) window.scrollTo(0, opener.scroll);
+      back.focus({ preventScroll: true });
+      if (scroll === undefined) scrollBy(0, back.getBoundingClientRect().top - top);
+      else scrollTo(0, scroll);
       opener = null;
-    }, 30);
+    });
+  }
+
+  function open(button) {
+    const source = one(".sq-context");
+    if (button.closest(".sq-context")) return true;
+    opener = { button, scroll: source ? undefined : scrollY, top: button.getBoundingClientRect().top, fresh: true };
+    if (source?.dataset.link !== button.dataset.link) return true;
+    sourceShown(); // it is there already
+    return false;
   }
 
   // Buttons
@@ -245,10 +320,11 @@ const seedqa = (() => {
       case "save-markdown": return save(shown.dataset.markdown, "text/markdown", "answer.md");
       case "verify": return verify(button);
       case "vote": return vote(button);
-      case "forget": return keep([]);
+      case "forget": return forget();
       case "close": return close();
+      case "open": if (!open(button)) return; break;
+      case "pick": case "again": case "more": sent = { action, cards: all(".sq-card").length };
     }
-    if (action === "open" && !button.closest(".sq-context")) opener = { button, scroll: window.scrollY };
     if (raised.includes(action)) trigger(action, { ...button.dataset });
   }
 
@@ -266,24 +342,40 @@ const seedqa = (() => {
       "sq-results": arrived, "sq-source": sourceShown, "sq-chips": showRecent, "sq-masthead": outdated,
     }[ident];
     if (shown) watch("value", shown);
+    if (ident === "sq-results") dress();
   }
+
+  // What Gradio's own elements lack: a landmark, and a way past the options for those who use the keyboard.
+  function dress() {
+    const row = one("#sq-ask");
+    row.setAttribute("role", "search");
+    row.setAttribute("aria-label", seedqaTexts.form);
+    const skip = make("button", "sq-skip", seedqaTexts.skip, { type: "button" });
+    skip.addEventListener("click", () => (one("#sq-heading") || one("#sq-results")).focus());
+    one("#sq-results").setAttribute("tabindex", "-1");
+    row.append(skip);
+  }
+
+  narrow.addEventListener("change", cover);
 
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
     if (event.key === "Escape") {
       const menu = one(".sq-menu[open]");
       if (menu) { menu.open = false; one("summary", menu).focus(); } else if (!typing) close();
+    } else if (event.key === "Tab") { // Gradio's list of choices scrolls, which makes it a stop, and then is gone
+      for (const list of all('[role="listbox"]')) list.tabIndex = -1;
     } else if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
-      one("#sq-question textarea")?.focus();
+      box()?.focus();
     }
   });
 
-  document.addEventListener("click", (event) => {
-    for (const menu of document.querySelectorAll(".sq-menu[open]")) {
-      if (!menu.contains(event.target)) menu.open = false;
-    }
-  });
+  for (const left of ["click", "focusin"]) {
+    document.addEventListener(left, (event) => {
+      for (const menu of all(".sq-menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+    });
+  }
 
-  return { busy, compare, listen };
+  return { busy, compare, idle, listen };
 })();

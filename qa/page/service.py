@@ -31,17 +31,26 @@ MAX_FILES = 200
 """Files that can be added at once."""
 
 MAX_NAME = 200
-"""Characters of a file's name."""
+"""Bytes of a file's name."""
 
 
 class Service:
     """Everything that can be asked of an index over the network. Thread-safe."""
 
     def __init__(
-        self, index: Index, root: Path, rebuilder: Rebuilder, watcher: Watcher | None = None, *, read_only: bool = False
+        self,
+        index: Index,
+        root: Path,
+        rebuilder: Rebuilder,
+        watcher: Watcher | None = None,
+        *,
+        read_only: bool = False,
+        any_folder: bool = True,
     ) -> None:
+        """``any_folder`` lets whoever asks have another folder of this computer indexed, and so read."""
         self.index = index
         self.read_only = read_only
+        self.any_folder = any_folder
         self._paths = IndexPaths(root)
         self._rebuilder = rebuilder
         self._watcher = watcher
@@ -227,7 +236,15 @@ class Service:
             folder: Another folder of documents to read, as a path on the server; the one in use if empty.
         """
         self._check_changeable()
-        named = Path(folder.strip()).expanduser().absolute() if folder.strip() else None
+        if folder.strip() and not self.any_folder:
+            raise SeedsError(
+                "another folder can't be named here, where other computers reach the page; "
+                "name it on the server: qa build FOLDER"
+            )
+        try:
+            named = Path(folder.strip()).expanduser().absolute() if folder.strip() else None
+        except RuntimeError as error:
+            raise SeedsError(f"seeds folder {folder.strip()} can't be found ({error}); name its full path") from error
         return self._rebuilder.start(named)
 
     def rebuild_status(self) -> BuildState:
@@ -262,7 +279,7 @@ class Service:
         for at, (name, path) in enumerate(files):
             reason = f"more than {MAX_FILES} files at once" if at >= MAX_FILES else _unfit(name, folder, path)
             if reason:
-                refused.append(Skipped(path=name[:MAX_NAME], reason=reason))
+                refused.append(Skipped(path=name[:MAX_NAME].encode("utf-8", "replace").decode(), reason=reason))
                 continue
             try:
                 replace_file(folder / name, path.read_bytes())
@@ -282,8 +299,10 @@ def _unfit(name: str, folder: Path, path: Path) -> str:
     """Return why an uploaded file is not put into the folder, or an empty string."""
     if not name or name != Path(name).name or "\\" in name or name.startswith("."):
         return "its name is hidden or leads elsewhere; rename it"
-    if len(name) > MAX_NAME or any(unicodedata.category(character).startswith("C") for character in name):
-        return f"its name has control characters or is longer than {MAX_NAME}; rename it"
+    if any(unicodedata.category(character).startswith("C") for character in name):
+        return "its name has control characters; rename it"
+    if len(name.encode()) > MAX_NAME:
+        return f"its name has more than {MAX_NAME} bytes; rename it"
     if (folder / name).exists() or (folder / name).is_symlink():
         return "a file of that name is there already; rename one of them"
     if path.stat().st_size > MAX_BYTES:

@@ -19,9 +19,10 @@ ASK_TAB, INDEX_TAB = "Ask", "Index"
 QUESTION = "Your question"
 QUESTION_HINT = "Ask in a sentence, then press Enter"
 ASK = "Ask"
-K = "Passages to show"
-DOCUMENTS = "Only in these documents (paths; * and ? stand for any characters)"
+K = "Passages"
+DOCUMENTS = "Only in these documents (* and ? allowed)"
 GROUP = "Group by document"
+ASK_FORM = "Ask a question"
 THRESHOLD = "“Not found” below"
 
 EXAMPLES = "Try one of these"
@@ -54,8 +55,11 @@ THANKS = "Noted for the evaluation set"
 TAKEN_BACK = "Vote taken back"
 WHY = "Confidence"
 
+SKIP = "Skip to the answer"
+
 CLOSE = "Close"
 PREVIOUS_HIT, NEXT_HIT = "Previous passage", "Next passage"
+PREVIOUS_HIT_SIGN, NEXT_HIT_SIGN = "‹", "›"
 CONTEXT = "Source"
 CUT_BEFORE, CUT_AFTER = "… {count:,} characters before this", "… {count:,} characters after this"
 
@@ -223,6 +227,9 @@ def added(files: AddedFiles) -> str:
 
 IN_BROWSER = {
     "searching": SEARCHING,
+    "form": ASK_FORM,
+    "title": TITLE,
+    "skip": SKIP,
     "copied": COPIED,
     "notCopied": NOT_COPIED,
     "thanks": THANKS,

@@ -47,7 +47,7 @@ def covered(answer: Answer, asked: SpanQuestion) -> tuple[float, float]:
     for result in answer.results:
         citation = result.citation
         retrieved += citation.end - citation.start
-        if Path(citation.path).stem == asked.corpus:
+        if Path(citation.source).stem == asked.corpus:
             found.update(range(citation.start, citation.end))
     hit = len(reference & found)
     return hit / len(reference), hit / (len(reference) + retrieved - hit)
@@ -73,7 +73,7 @@ def hits(folder: Path, scratch: Path) -> dict[str, float]:
     with build_and_open({p.name: p.text for p in paragraphs}, scratch, "xquad") as opened:
         for asked in track(questions, "xquad", transient=True):
             results = opened.search(asked.question, k=10).results
-            right = [result.rank for result in results if result.citation.path == asked.paragraph]
+            right = [result.rank for result in results if result.citation.source == asked.paragraph]
             ranks.append(right[0] if right else 0)
             best = results[0].citation
             evidence += ranks[-1] == 1 and best.evidence_start <= asked.answer_start < best.evidence_end

@@ -115,20 +115,20 @@ def _build(
         seconds=round(time.monotonic() - started, 3),
         seeds=str(seeds.resolve()),
         files=found,
-        skipped=tuple(sorted(skipped, key=lambda s: s.path)),
-        notes=tuple(Skipped(path=i.document.path, reason=note) for i in loaded for note in i.document.notes),
+        skipped=tuple(sorted(skipped, key=lambda s: s.source)),
+        notes=tuple(Skipped(source=i.document.path, reason=note) for i in loaded for note in i.document.notes),
     )
 
 
 def _nothing(seeds: Path, skipped: Sequence[Skipped]) -> str:
-    first = f"; {skipped[0].path}: {skipped[0].reason}" if skipped else ""
+    first = f"; {skipped[0].source}: {skipped[0].reason}" if skipped else ""
     return f"nothing readable in {seeds}: {len(skipped)} skipped{first}; put text, Markdown or HTML files into it"
 
 
 def _snapshot_id(encoder: Encoder, loaded: Sequence[Loaded], skipped: Sequence[Skipped]) -> str:
     """Return the id that seeds and settings decide."""
     sources = [(item.document.path, item.document.sha256) for item in loaded]
-    left_out = sorted((s.path, s.reason) for s in skipped)
+    left_out = sorted((s.source, s.reason) for s in skipped)
     made_with = msgspec.json.encode(recipe(), order="deterministic").decode()
     return content_id(FORMAT, made_with, encoder.info.fingerprint, json.dumps(sources), json.dumps(left_out))
 
@@ -184,7 +184,7 @@ def _write(
             )
             for item in loaded
         ),
-        skipped=tuple(sorted(skipped, key=lambda s: s.path)),
+        skipped=tuple(sorted(skipped, key=lambda s: s.source)),
         files=files,
     )
     write_origin(scratch, seeds)

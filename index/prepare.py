@@ -75,7 +75,7 @@ def load(
         try:
             data = (seeds / file.path).read_bytes()
         except OSError as error:
-            skipped.append(Skipped(path=file.path, reason=f"can't be read ({error.strerror})"))
+            skipped.append(Skipped(source=file.path, reason=f"can't be read ({error.strerror})"))
             continue
         digest = hashlib.sha256(data).hexdigest()
         stored = known.get(file.path)
@@ -85,10 +85,10 @@ def load(
         try:
             loaded.append(_read(file.path, data, digest, encoder))
         except NotText as error:
-            skipped.append(Skipped(path=file.path, reason=str(error)))
+            skipped.append(Skipped(source=file.path, reason=str(error)))
         except Exception as error:
             reason = " ".join(f"its reader failed ({type(error).__name__}: {error})".split())[:300]
-            skipped.append(Skipped(path=file.path, reason=reason.encode("utf-8", "replace").decode("utf-8")))
+            skipped.append(Skipped(source=file.path, reason=reason.encode("utf-8", "replace").decode("utf-8")))
     progress("load", len(files), len(files))
     return loaded
 

@@ -71,7 +71,7 @@ class SeedFile:
 class Skipped:
     """A file that is not in the index, or a part of one, and why."""
 
-    path: str
+    source: str
     reason: str
 
 

@@ -43,8 +43,9 @@ class Citation(JsonRecord):
     """Where a quote stands, down to the character. Offsets are code points of the document's extracted text."""
 
     title: str
-    path: str
-    """Relative to the seeds folder."""
+    source: str
+    """Path of the source file, relative to the seeds folder. Not called "path": Gradio's clients take every object
+    with a "path" for a file, and would download it."""
     sha256: str
     """Of the source file."""
     section: tuple[str, ...]
@@ -77,7 +78,7 @@ class Citation(JsonRecord):
     @property
     def place(self) -> str:
         """Path and lines."""
-        return f"{self.path}, {self.lines}"
+        return f"{self.source}, {self.lines}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,7 @@ class Verification(JsonRecord):
 
     status: str
     """``verified``, ``source changed`` or ``source missing``."""
-    path: str
+    source: str
     detail: str
     link: str
 
@@ -136,7 +137,7 @@ class Context(JsonRecord):
     """A stretch of a document around a passage. Offsets are code points of the document's extracted text."""
 
     title: str
-    path: str
+    source: str
     format: str
     length: int
     """Characters of the whole text."""
@@ -156,7 +157,7 @@ class Context(JsonRecord):
 class DocumentStatus(JsonRecord):
     """A document of the index beside its file on disk."""
 
-    path: str
+    source: str
     title: str
     status: str
     """``current``, ``changed`` or ``missing`` since it was indexed; ``new`` where it is not in the index yet."""

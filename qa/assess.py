@@ -112,7 +112,7 @@ def _citation(document: StoredDocument, stored: StoredPassage, chosen: int) -> C
     ranges = (passage.start, passage.end), (evidence.start, evidence.end)
     return Citation(
         title=document.title,
-        path=document.path,
+        source=document.path,
         sha256=document.sha256,
         section=passage.section,
         line_start=passage.line_start,

@@ -104,7 +104,7 @@ def verify_link(text: str, seeds: Path, known: Known | None = None) -> Verificat
     """
     link = parse_link(text)
     status, detail = _check(link, seeds, known)
-    return Verification(status=status, path=link.path, detail=detail, link=str(link))
+    return Verification(status=status, source=link.path, detail=detail, link=str(link))
 
 
 def _check(link: Link, seeds: Path, known: Known | None) -> tuple[str, str]:

@@ -47,7 +47,7 @@ def passage_context(snapshot: Snapshot, link: str, question: str = "", around: i
     begin, finish = max(0, first - around), min(len(text), last + around)
     return Context(
         title=document.title,
-        path=document.path,
+        source=document.path,
         format=document.format,
         length=len(text),
         text_start=begin,
@@ -69,7 +69,7 @@ def _citation(snapshot: Snapshot, document: StoredDocument, text: str, cited: Li
         lines = len(line_starts(text[:start])), len(line_starts(text[:end]))
     return Citation(
         title=document.title,
-        path=document.path,
+        source=document.path,
         sha256=document.sha256,
         section=around.section,
         line_start=lines[0],

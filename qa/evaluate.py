@@ -86,7 +86,7 @@ class _Marked:
             rank=place + 1,
             confidence=self.answer.confidence,
             found=self.answer.found,
-            path=self.useful[0].path if place < 0 else self.answer.results[place].citation.path,
+            path=self.useful[0].path if place < 0 else self.answer.results[place].citation.source,
         )
 
 
@@ -137,7 +137,7 @@ def _standing(result: Result, judged: Sequence[Judgement]) -> int | None:
 
 def _matches(result: Result, judgement: Judgement) -> bool:
     citation = result.citation
-    if citation.path != judgement.path:
+    if citation.source != judgement.path:
         return False
     evidence = judgement.evidence.strip()
     return quote_digest(citation.quote) == judgement.quote_sha256 or (bool(evidence) and evidence in citation.quote)

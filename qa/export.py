@@ -125,6 +125,6 @@ def _latex(text: str) -> str:
 
 def _key(citation: Citation) -> str:
     """Return an entry's key: ASCII letters, digits and hyphens."""
-    stem = unicodedata.normalize("NFKD", PurePosixPath(citation.path).stem).encode("ascii", "ignore").decode()
+    stem = unicodedata.normalize("NFKD", PurePosixPath(citation.source).stem).encode("ascii", "ignore").decode()
     name = re.sub("[^A-Za-z0-9]+", "-", stem).strip("-") or "document"
     return f"{name}-{quote_digest(citation.quote)}"

@@ -54,7 +54,7 @@ def judgement(question: str, citation: Citation, useful: bool | None, *, snapsho
     return Judgement(
         question=question,
         useful=useful,
-        path=citation.path,
+        path=citation.source,
         link=citation.link,
         evidence=citation.evidence,
         quote_sha256=quote_digest(citation.quote),

@@ -21,9 +21,9 @@ def document_statuses(manifest: Manifest, seeds: Path, built: float) -> tuple[Do
     A file is hashed only where its size is the same and it was touched after the snapshot was ``built`` (seconds
     since the epoch): whoever edits a file and sets its date back goes unnoticed here, not by ``verify``.
     """
-    known = {document.path for document in manifest.documents} | {skipped.path for skipped in manifest.skipped}
+    known = {document.path for document in manifest.documents} | {skipped.source for skipped in manifest.skipped}
     found = [_status(document, seeds / document.path, built) for document in manifest.documents]
-    return tuple(sorted((*found, *_new(seeds, known)), key=lambda status: status.path))
+    return tuple(sorted((*found, *_new(seeds, known)), key=lambda status: status.source))
 
 
 def _status(document: DocumentRecord, path: Path, built: float) -> DocumentStatus:
@@ -34,7 +34,7 @@ def _status(document: DocumentRecord, path: Path, built: float) -> DocumentStatu
     except OSError:
         status, modified = MISSING, ""
     return DocumentStatus(
-        path=document.path,
+        source=document.path,
         title=document.title,
         status=status,
         bytes=document.bytes,
@@ -58,7 +58,7 @@ def _new(seeds: Path, known: set[str]) -> Iterator[DocumentStatus]:
         except OSError:
             continue  # gone again since the walk
         yield DocumentStatus(
-            path=file.path, title="", status=NEW, bytes=file.bytes, passages=0, modified=modified, sha256="", notes=()
+            source=file.path, title="", status=NEW, bytes=file.bytes, passages=0, modified=modified, sha256="", notes=()
         )
 
 

@@ -203,7 +203,7 @@ def _listing(title: str, rows: Sequence[Skipped]) -> None:
         _out.print(title)
         table = Table.grid(padding=(0, 2))
         for row in rows:
-            table.add_row(Text("  " + _clean(row.path)), Text(_clean(row.reason), style="yellow"))
+            table.add_row(Text("  " + _clean(row.source)), Text(_clean(row.reason), style="yellow"))
         _out.print(table)
 
 
@@ -232,7 +232,7 @@ def status(manifest: Manifest, index: str, seeds: str, built: str, documents: bo
         _out.print(listing)
     _listing(f"Left out {len(manifest.skipped)}:", manifest.skipped)
     _listing(
-        "Notes on indexed files:", [Skipped(path=d.path, reason=note) for d in manifest.documents for note in d.notes]
+        "Notes on indexed files:", [Skipped(source=d.path, reason=note) for d in manifest.documents for note in d.notes]
     )
 
 

@@ -64,7 +64,7 @@ def opened(site: Site, real_encoder: Encoder) -> Iterator[Index]:
 
 @pytest.fixture(scope="module")
 def client(site: Site) -> Iterator[Client]:
-    client = Client(site.server.url, verbose=False, analytics_enabled=False, download_files=False)
+    client = Client(site.server.url, verbose=False, analytics_enabled=False)
     yield client
     client.close()
 
@@ -110,7 +110,7 @@ def test_there_is_one_citation_object(client: Client, opened: Index) -> None:
     found = client.predict(QUESTION, api_name="/search")["results"][0]["citation"]
     citation = opened.search(QUESTION).results[0].citation
     assert msgspec.convert(found, Citation) == citation
-    assert citation.path == "bridge.txt"
+    assert citation.source == "bridge.txt"
     context = client.predict(citation.link, api_name="/open_passage")
     assert context["citation"] == found
     assert (
@@ -129,7 +129,7 @@ def test_verifying_and_listing(client: Client, opened: Index) -> None:
     assert found["status"] == "verified"
     listed = client.predict(api_name="/list_documents")
     assert msgspec.convert(listed, tuple[DocumentStatus, ...]) == opened.list_documents()
-    assert [d["path"] for d in client.predict("GARD", api_name="/list_documents")] == ["garden.md"]
+    assert [d["source"] for d in client.predict("GARD", api_name="/list_documents")] == ["garden.md"]
 
 
 def test_writing_a_citation_and_an_answer(client: Client, opened: Index) -> None:
@@ -358,7 +358,7 @@ def test_files_are_added_under_their_names(client: Client, site: Site, tmp_path:
     assert [d["status"] for d in client.predict(named.name, api_name="/list_documents")] == ["new"]
     named.write_text("Another text.", "utf-8")
     refused = client.predict([handle_file(named)], api_name="/add_files")["refused"]
-    assert refused == [{"path": named.name, "reason": "a file of that name is there already; rename one of them"}]
+    assert refused == [{"source": named.name, "reason": "a file of that name is there already; rename one of them"}]
     assert (site.seeds / named.name).read_text("utf-8") == "A new file."
     (site.seeds / named.name).unlink()
 
@@ -381,7 +381,7 @@ def test_names_that_are_refused(web: httpx.Client, run: Call, site: Site, name: 
     (path,) = web.post("/gradio_api/upload", files={"files": ("a.txt", b"Some text.")}).json()
     answer = run("add_files", [{"path": path, "orig_name": name, "meta": FILE}])
     assert answer.json()["data"] == [
-        {"added": [], "refused": [{"path": name, "reason": reason}], "folder": str(site.seeds)}
+        {"added": [], "refused": [{"source": name, "reason": reason}], "folder": str(site.seeds)}
     ]
     assert sorted(site.seeds.parent.rglob("*")) == before
     assert not Path(path).exists()

@@ -49,9 +49,9 @@ def test_report(tmp_path: Path, seeds: Path, encoder: HashEncoder) -> None:
         seeds=str(seeds),
         files=6,
         skipped=(
-            Skipped(path=".hidden", reason="hidden file"),
-            Skipped(path="blank.txt", reason="no text"),
-            Skipped(path="data.bin", reason="binary file"),
+            Skipped(source=".hidden", reason="hidden file"),
+            Skipped(source="blank.txt", reason="no text"),
+            Skipped(source="data.bin", reason="binary file"),
         ),
         notes=(),
     )
@@ -255,4 +255,4 @@ def test_one_file_that_breaks_its_reader_costs_itself_alone(
     monkeypatch.setitem(FORMATS, "html", fail)
     report = build(seeds, tmp_path / "index", encoder)
     assert report.documents == 2
-    assert report.skipped == (Skipped(path="mill.html", reason="its reader failed (RecursionError: too deep)"),)
+    assert report.skipped == (Skipped(source="mill.html", reason="its reader failed (RecursionError: too deep)"),)

@@ -22,7 +22,7 @@ TEXT = st.text(st.sampled_from("<>&\"'`${}= abé漢\u202e\n/"), min_size=4, max_
 def cited(title: str, quote: str, start: int = 7) -> Citation:
     middle = len(quote) // 2
     return Citation(
-        title=title, path=f"{title}.txt", sha256="0" * 64, section=(title,), line_start=1, line_end=2, start=start,
+        title=title, source=f"{title}.txt", sha256="0" * 64, section=(title,), line_start=1, line_end=2, start=start,
         end=start + len(quote), quote=quote, evidence_start=start + 1, evidence_end=start + max(2, middle),
         link=make_link(title, "0" * 64, (start, start + len(quote)), (start + 1, start + 2), quote),
     )  # fmt: skip
@@ -45,7 +45,7 @@ def answered(question: str, citation: Citation, hits: tuple[tuple[int, int], ...
 
 
 def parse(answer: Answer, detail: str = "as it was") -> html.HtmlElement:
-    check = Verification(status="verified", path="a", detail=detail, link=answer.results[0].citation.link)
+    check = Verification(status="verified", source="a", detail=detail, link=answer.results[0].citation.link)
     return html.fragment_fromstring(cards.answer(answer, [check], {}, {"question": answer.question}, group=True))
 
 
@@ -88,7 +88,7 @@ def test_a_quote_reads_as_it_is_with_its_evidence_marked(title: str, quote: str,
 def test_a_source_reads_as_it_is_with_its_passage_marked(before: str, quote: str, after: str) -> None:
     citation = cited("a", quote, start=100 + len(before))
     shown = Context(
-        title=quote, path="a.txt", format="text", length=500, text_start=100, text=before + quote + after,
+        title=quote, source="a.txt", format="text", length=500, text_start=100, text=before + quote + after,
         citation=citation, hits=(), note=after, snapshot="0" * 16,
     )  # fmt: skip
     root = html.fragment_fromstring(cards.context(shown, 1, 2))
@@ -101,8 +101,8 @@ def test_a_source_reads_as_it_is_with_its_passage_marked(before: str, quote: str
 
 def test_a_source_without_its_passage_marks_nothing() -> None:
     shown = Context(
-        title="t", path="a.txt", format="text", length=3, text_start=0, text="abc", citation=None, hits=(), note="gone",
-        snapshot="0" * 16,
+        title="t", source="a.txt", format="text", length=3, text_start=0, text="abc", citation=None, hits=(),
+        note="gone", snapshot="0" * 16,
     )  # fmt: skip
     root = html.fragment_fromstring(cards.context(shown, 0, 0))
     assert list(root.iter("mark")) == []

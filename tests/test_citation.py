@@ -135,7 +135,7 @@ def test_verified(tmp_path: Path) -> None:
     link = seeded(tmp_path)
     assert verify_link(f" {link} ", tmp_path) == Verification(
         status="verified",
-        path="notes.txt",
+        source="notes.txt",
         detail="notes.txt, line 1: the file is unchanged and says exactly what is quoted",
         link=link,
     )
@@ -153,7 +153,7 @@ def test_every_file_that_the_walk_finds_can_be_cited(tmp_path: Path, name: str) 
     for file in walk(tmp_path)[0]:
         assert verify_link(link, tmp_path) == Verification(
             status="verified",
-            path=file.path,
+            source=file.path,
             detail=f"{name}, line 1: the file is unchanged and says exactly what is quoted",
             link=link,
         )
@@ -174,7 +174,7 @@ def test_source_changed(tmp_path: Path, change: str, detail: str) -> None:
     link = seeded(tmp_path)
     (tmp_path / "notes.txt").write_bytes(change.encode())
     assert verify_link(link, tmp_path) == Verification(
-        status="source changed", path="notes.txt", detail=f"notes.txt {detail}", link=link
+        status="source changed", source="notes.txt", detail=f"notes.txt {detail}", link=link
     )
 
 
@@ -189,7 +189,7 @@ def test_the_quote_is_not_where_the_link_says(tmp_path: Path) -> None:
     link = seeded(tmp_path).replace("&quote=", "&quote=0")[:-1]
     assert verify_link(link, tmp_path) == Verification(
         status="source changed",
-        path="notes.txt",
+        source="notes.txt",
         detail="notes.txt is unchanged, but the quote is not at that place: the link or the reader differs",
         link=link,
     )
@@ -200,7 +200,7 @@ def test_source_missing(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").unlink()
     missing = Verification(
         status="source missing",
-        path="notes.txt",
+        source="notes.txt",
         detail=f"notes.txt can't be read in {tmp_path} (No such file or directory)",
         link=link,
     )

@@ -89,7 +89,7 @@ def test_a_renamed_document_is_known_by_its_content(built: Path, seeds: Path, en
         context = opened.open_passage(before.link)
         assert context.citation is not None
         assert opened.verify(context.citation).status == "verified"
-    assert (context.path, context.citation.quote) == ("pond.md", before.quote)
+    assert (context.source, context.citation.quote) == ("pond.md", before.quote)
     assert context.note == "garden.md is now pond.md, with the same content"
 
 
@@ -101,7 +101,7 @@ def test_words_that_are_gone_are_not_marked(built: Path, seeds: Path, encoder: H
         context = opened.open_passage(before.link)
     assert context.citation is None
     assert context.note == "the quoted passage is no longer in this document, so nothing is marked"
-    assert context.path == "garden.md"
+    assert context.source == "garden.md"
 
 
 def test_a_document_that_is_gone_says_so(built: Path, seeds: Path, encoder: HashEncoder) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import doctest
 import re
 import shlex
+import shutil
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,11 +17,26 @@ from qa import cli
 from qa.config import Settings
 from qa.options import ERROR, INTERRUPTED, NOT_FOUND, OK, SOURCE_CHANGED, SOURCE_MISSING, USAGE
 from tests.conftest import ROOT
+from tests.servers import Server
 
 README = (ROOT / "README.md").read_text("utf-8")
-CONSOLE = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+CONSOLE = [
+    (command, output)
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    for command, output in re.findall(r"^\$ (.*?)\n(.*?)(?=^\$ |\Z)", block, re.DOTALL | re.MULTILINE)
+]
+"""Each command that README shows, with its output."""
+OURS = [pair for pair in CONSOLE if pair[0].startswith("qa ")]
+ADDRESS = "http://127.0.0.1:7860"
 
-_VARYING = ((r"in \d+\.\d s", "in 0.0 s"), (r"\b[0-9a-f]{16}\b is in force", "ID is in force"), (r" +$", ""))
+_VARYING = (
+    (r"in \d+\.\d s", "in 0.0 s"),
+    (r"\b[0-9a-f]{16}\b is in force", "ID is in force"),
+    (r" +$", ""),
+    (r'"event_id":"[0-9a-f]{32}"', '"event_id":"ID"'),
+    (r'"modified": "[^"]*"', '"modified": "THEN"'),
+    (r'"sha256": "[0-9a-f]*"', '"sha256": "HASH"'),
+)
 
 
 def steady(text: str) -> str:
@@ -38,20 +56,37 @@ def checkout(monkeypatch: pytest.MonkeyPatch, shipped_index: Path, cache: Path, 
     monkeypatch.setenv("SEEDQA_CACHE", str(cache))
 
 
+@pytest.fixture(scope="module")
+def server(shipped_index: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The page of the shipped index, as ``qa serve --mcp`` serves it."""
+    scratch = tmp_path_factory.mktemp("server")
+    with Server(scratch, "--mcp", "--index", shipped_index, "--cache", cache) as started:
+        yield started
+
+
 @pytest.mark.usefixtures("checkout")
-@pytest.mark.parametrize("block", CONSOLE)
+@pytest.mark.parametrize(("command", "expected"), OURS)
 def test_the_commands_print_what_the_readme_shows(
-    block: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str, expected: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command, expected = block.removeprefix("$ ").split("\n", 1)
     monkeypatch.setattr(sys, "argv", shlex.split(command))
     with pytest.raises(SystemExit):
         cli.main()
     assert steady(capsys.readouterr().out) == steady(expected)
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_curl_prints_what_the_readme_shows(server: Server) -> None:
+    event = ""
+    for command, expected in (pair for pair in CONSOLE if pair[0].startswith("curl ")):
+        typed = re.sub("[0-9a-f]{32}", event, command.replace(ADDRESS, server.url))
+        done = subprocess.run(["bash", "-c", typed], capture_output=True, text=True, check=True)
+        assert steady(done.stdout).strip() == steady(expected).strip()
+        event = next(iter(re.findall('"event_id":"([0-9a-f]{32})"', done.stdout)), event)
+
+
 def test_the_python_examples_return_what_the_readme_shows(
-    monkeypatch: pytest.MonkeyPatch, shipped_index: Path, cache: Path, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, server: Server, shipped_index: Path, cache: Path, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SEEDQA_INDEX", str(shipped_index))
     monkeypatch.setenv("SEEDQA_CACHE", str(cache))
@@ -59,8 +94,10 @@ def test_the_python_examples_return_what_the_readme_shows(
     (tmp_path / "seeds").symlink_to(ROOT / "seeds")
     (tmp_path / ".seedqa").mkdir()
     (tmp_path / ".seedqa" / "cache").symlink_to(cache)
-    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
-    assert (result.failed, result.attempted > 8) == (0, True)
+    page = tmp_path / "README.md"
+    page.write_text(README.replace(ADDRESS, server.url), "utf-8")
+    result = doctest.testfile(str(page), module_relative=False)
+    assert (result.failed, result.attempted > 20) == (0, True)
 
 
 def test_every_command_setting_and_exit_code_is_in_the_readme() -> None:

@@ -35,7 +35,7 @@ def cite(
     ranges = (start, start + len(quote)), (first, first + len(evidence))
     return Citation(
         title=title,
-        path=path,
+        source=path,
         sha256=SHA256,
         section=section,
         line_start=7,
@@ -224,7 +224,7 @@ def test_answer_markdown_gives_passages_back_and_nothing_comes_alive(
     passage: str, evidence: str, question: str, title: str, status: str, link: str
 ) -> None:
     quote = passage + evidence + passage
-    citation = replace(cite(quote, evidence, title=title, section=(title,)), link=link, path=title)
+    citation = replace(cite(quote, evidence, title=title, section=(title,)), link=link, source=title)
     text = answer_markdown(answer_of(citation, cite(), question=question, notes=(status,)), {link: status})
     assert kinds(text) <= {
         "heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline", "text", "code_inline",

@@ -12,7 +12,7 @@ from tests.fakes import HashEncoder
 
 
 def states(opened: Index) -> dict[str, str]:
-    return {document.path: document.status for document in opened.list_documents()}
+    return {document.source: document.status for document in opened.list_documents()}
 
 
 def test_documents_are_current_changed_missing_or_new(built: Path, seeds: Path, encoder: HashEncoder) -> None:
@@ -46,7 +46,7 @@ def test_a_document_says_what_the_manifest_says(built: Path, seeds: Path, encode
     with open_index(built, encoder=encoder) as opened:
         found = opened.list_documents()[1]
         record = opened.manifest.documents[1]
-    assert (found.path, found.title, found.bytes, found.passages, found.sha256, found.notes) == (
+    assert (found.source, found.title, found.bytes, found.passages, found.sha256, found.notes) == (
         record.path, record.title, record.bytes, record.passages, record.sha256, record.notes,
     )  # fmt: skip
     assert found.modified.endswith("+00:00")
@@ -67,5 +67,5 @@ def test_an_answer_is_verified_by_the_hash_of_its_files(built: Path, seeds: Path
         assert checks == tuple(opened.verify(result.citation) for result in answer.results)
         (seeds / "garden.md").write_text("Gone.", "utf-8")
         (seeds / "mill.html").unlink()
-        found = {check.path: check.status for check in opened.verify_answer(answer)}
+        found = {check.source: check.status for check in opened.verify_answer(answer)}
     assert found == {"garden.md": "source changed", "bridge.txt": "verified", "mill.html": "source missing"}

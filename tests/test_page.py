@@ -148,7 +148,7 @@ def test_a_source_opens_beside_the_answers_at_its_passage(reader: Reader, librar
     path, _, question, sentence = LONG[kind]
     reader.ask(question)
     first = library.search(question).results[0].citation
-    assert (first.path, first.evidence) == (path, sentence)
+    assert (first.source, first.evidence) == (path, sentence)
     reader.open(1)
     context, page = reader.context, reader.page
     pane = context.locator(".sq-source")
@@ -269,7 +269,7 @@ def test_more_passages_and_groups(reader: Reader, library: Index) -> None:
         reader.page.get_by_label(texts.GROUP).check()
     groups = reader.page.locator(".sq-answer > .sq-group")
     strong = [result.citation for result in answer.results if result.confidence >= answer.threshold]
-    assert groups.locator(".sq-document .sq-path").all_inner_texts() == list(dict.fromkeys(c.path for c in strong))
+    assert groups.locator(".sq-document .sq-path").all_inner_texts() == list(dict.fromkeys(c.source for c in strong))
     for group in groups.all():
         within = {place.partition(",")[0] for place in group.locator(".sq-card .sq-path").all_inner_texts()}
         assert within == {group.locator(".sq-document .sq-path").inner_text()}
@@ -442,7 +442,7 @@ def test_hostile_documents_and_questions_stay_text(reader: Reader, library: Inde
     ):
         reader.ask(question)
         answer = library.search(question)
-        assert answer.results[0].citation.path == name
+        assert answer.results[0].citation.source == name
         assert reader.cards() == expected_cards(answer)
         reader.open(1)
         source = library.open_passage(answer.results[0].citation.link).text

@@ -169,13 +169,13 @@ def test_the_index_tab_tells_what_the_index_holds(
         reader.go_to_index()
         signs = texts.STATUS_SIGNS
         assert rows(reader) == [
-            [f"{d.title or '–'}\n{d.path}", f"{signs[d.status]} {d.status}", f"{d.bytes:,}", str(d.passages)]
+            [f"{d.title or '–'}\n{d.source}", f"{signs[d.status]} {d.status}", f"{d.bytes:,}", str(d.passages)]
             for d in library.list_documents()
         ]
         assert [row[1] for row in rows(reader)] == ["≠ changed", "✔ current", "+ new", "✘ missing"]
         left_out = reader.page.locator("#sq-coverage tbody tr")
-        assert [row.split("\t") for row in left_out.all_inner_texts()] == [[s.path, s.reason] for s in report.skipped]
-        assert {skipped.path for skipped in report.skipped} == {"photo.png", "empty.txt"}
+        assert [row.split("\t") for row in left_out.all_inner_texts()] == [[s.source, s.reason] for s in report.skipped]
+        assert {skipped.source for skipped in report.skipped} == {"photo.png", "empty.txt"}
         facts = reader.page.locator("#sq-snapshot dd").all_inner_texts()
         assert facts[0] == library.manifest.id
         assert facts[2:4] == [str(seeds), f"3 documents, {report.passages} passages, {report.sentences} sentences"]

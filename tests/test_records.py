@@ -19,7 +19,7 @@ import index.encode
 import index.load
 import qa
 from index import records
-from qa.answer import Answer, Citation, Result, Verification
+from qa.answer import Answer, Citation, Context, DocumentStatus, JsonRecord, Result, Verification
 from tests.fakes import HashEncoder
 
 TEXT = st.text(max_size=30) | st.sampled_from(
@@ -38,10 +38,11 @@ TEXT = st.text(max_size=30) | st.sampled_from(
 )
 NUMBER = st.integers(0, 2**53)
 FLOAT = st.floats(allow_nan=False, allow_infinity=False)
+HITS = st.lists(st.tuples(NUMBER, NUMBER), max_size=3).map(tuple)
 CITATIONS = st.builds(
     Citation,
     title=TEXT,
-    path=TEXT,
+    source=TEXT,
     sha256=TEXT,
     section=st.lists(TEXT, max_size=3).map(tuple),
     line_start=NUMBER,
@@ -59,8 +60,11 @@ RESULTS = st.builds(
     score=FLOAT,
     confidence=FLOAT,
     cosine=FLOAT,
+    closeness=FLOAT,
     bm25=FLOAT,
     coverage=FLOAT,
+    evidence_coverage=FLOAT,
+    hits=HITS,
     citation=CITATIONS,
 )
 ANSWERS = st.builds(
@@ -73,12 +77,14 @@ ANSWERS = st.builds(
     results=st.lists(RESULTS, max_size=3).map(tuple),
     notes=st.lists(TEXT, max_size=2).map(tuple),
 )
-VERIFICATIONS = st.builds(Verification, status=TEXT, path=TEXT, detail=TEXT, link=TEXT)
-ANY = st.one_of(CITATIONS, RESULTS, ANSWERS, VERIFICATIONS)
+VERIFICATIONS = st.builds(Verification, status=TEXT, source=TEXT, detail=TEXT, link=TEXT)
+CONTEXTS = st.builds(Context, citation=st.none() | CITATIONS, hits=HITS, length=NUMBER, text_start=NUMBER)
+DOCUMENTS = st.builds(DocumentStatus, bytes=NUMBER, passages=NUMBER)
+ANY = st.one_of(CITATIONS, RESULTS, ANSWERS, VERIFICATIONS, CONTEXTS, DOCUMENTS)
 
 
 @given(ANY, st.integers(0, 4))
-def test_json_and_back(record: Answer | Citation | Result | Verification, indent: int) -> None:
+def test_json_and_back(record: JsonRecord, indent: int) -> None:
     written = record.to_json(indent=indent)
     assert type(record).from_json(written) == record
     assert type(record).from_json(written.encode()) == record
@@ -96,7 +102,7 @@ def test_the_answer_to_a_question_that_is_not_valid_unicode(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "data", ["", "{", "{}", "[]", "null", '{"status": 1, "path": "", "detail": "", "link": ""}', b"\xff"]
+    "data", ["", "{", "{}", "[]", "null", '{"status": 1, "source": "", "detail": "", "link": ""}', b"\xff"]
 )
 def test_anything_else_is_refused(data: str | bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the message is the JSON library's
@@ -105,7 +111,7 @@ def test_anything_else_is_refused(data: str | bytes) -> None:
 
 CITATION = Citation(
     title="T",
-    path="a/b.md",
+    source="a/b.md",
     sha256="ab",
     section=("One", "Two"),
     line_start=3,
@@ -128,7 +134,7 @@ def test_what_a_citation_says_of_itself() -> None:
 def test_as_json_it_reads() -> None:
     assert json.loads(CITATION.to_json()) == {
         "title": "T",
-        "path": "a/b.md",
+        "source": "a/b.md",
         "sha256": "ab",
         "section": ["One", "Two"],
         "line_start": 3,

@@ -41,7 +41,7 @@ def test_known_questions(shipped: Index, question: str, path: str, words: str) -
     answer = shipped.search(question)
     best = answer.results[0].citation
     assert answer.found
-    assert best.path == path
+    assert best.source == path
     assert words in best.evidence
 
 
@@ -60,11 +60,11 @@ def test_citations_are_exact_and_verified(shipped: Index, shipped_index: Path) -
     for question, _, _ in KNOWN:
         for result in shipped.search(question).results:
             citation = result.citation
-            assert texts[citation.path][citation.start : citation.end] == citation.quote
-            assert texts[citation.path][citation.evidence_start : citation.evidence_end] == citation.evidence
+            assert texts[citation.source][citation.start : citation.end] == citation.quote
+            assert texts[citation.source][citation.evidence_start : citation.evidence_end] == citation.evidence
             assert shipped.verify(citation).status == "verified"
-            if not citation.path.endswith(".html"):
-                lines = (ROOT / "seeds" / citation.path).read_text("utf-8").splitlines()
+            if not citation.source.endswith(".html"):
+                lines = (ROOT / "seeds" / citation.source).read_text("utf-8").splitlines()
                 assert citation.quote == "\n".join(lines[citation.line_start - 1 : citation.line_end]).strip() or (
                     citation.quote in "\n".join(lines[citation.line_start - 1 : citation.line_end])
                 )
@@ -133,9 +133,9 @@ def test_equal_passages_are_ordered_by_id(tmp_path: Path, encoder: HashEncoder) 
 
 def test_a_filter_limits_the_documents(shipped: Index) -> None:
     answer = shipped.search("What is SeedQA?", k=50, documents="civilizations/*")
-    assert {result.citation.path.split("/")[0] for result in answer.results} == {"civilizations"}
+    assert {result.citation.source.split("/")[0] for result in answer.results} == {"civilizations"}
     both = shipped.search("What is SeedQA?", k=3, documents=["handbook/start.md", "*.html"])
-    assert {result.citation.path for result in both.results} <= {"handbook/start.md", "handbook/citations.html"}
+    assert {result.citation.source for result in both.results} <= {"handbook/start.md", "handbook/citations.html"}
     with pytest.raises(QuestionError) as caught:
         shipped.search("What is SeedQA?", documents="*.pdf")
     assert str(caught.value) == "no document matches *.pdf; qa status --documents lists them"

@@ -271,7 +271,7 @@ def test_a_newer_snapshot_is_answered_from_at_once(site: Site, web: httpx.Client
     (site.seeds / "owl.txt").write_text("An owl hunts mice at night.", "utf-8")
     new = build(site.seeds, site.index, real_encoder).snapshot
     found = ask(web, "What does an owl hunt?")
-    assert (found.snapshot, found.results[0].citation.path) == (new, "owl.txt")
+    assert (found.snapshot, found.results[0].citation.source) == (new, "owl.txt")
     assert new != before
     (site.seeds / "owl.txt").unlink()
     build(site.seeds, site.index, real_encoder)
@@ -482,7 +482,7 @@ def test_changed_documents_are_taken_in(published: Site) -> None:
         while ask(client, "What does a mole dig?").snapshot == before:
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        assert ask(client, "What does a mole dig?").results[0].citation.path == "mole.txt"
+        assert ask(client, "What does a mole dig?").results[0].citation.source == "mole.txt"
         status = client.post("/gradio_api/run/index_status", json={"data": []}).json()["data"][0]
         assert (status["watching"], status["trouble"], status["documents"]) == (True, "", 4)
 

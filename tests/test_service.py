@@ -85,8 +85,8 @@ def test_limits_of_a_question(service: Service) -> None:
 
 
 def test_documents_are_found_by_path_or_title(service: Service) -> None:
-    assert [document.path for document in service.list_documents("BRIDGE")] == ["bridge.txt"]
-    assert [document.path for document in service.list_documents("Garden")] == ["garden.md"]
+    assert [document.source for document in service.list_documents("BRIDGE")] == ["bridge.txt"]
+    assert [document.source for document in service.list_documents("Garden")] == ["garden.md"]
     assert len(service.list_documents()) == 3
     assert service.list_documents("nowhere") == []
 
@@ -183,7 +183,10 @@ def test_a_file_that_is_there_is_never_replaced(service: Service, seeds: Path, u
     (seeds / "dangling.txt").symlink_to(seeds.parent / "outside.txt")
     names = ["bridge.txt", "dangling.txt", "twice.txt", "twice.txt"]
     kept = service.keep_files([(name, upload(name)) for name in names])
-    assert (kept.added, [refused.path for refused in kept.refused]) == (("twice.txt",), [names[0], names[1], names[3]])
+    assert (kept.added, [refused.source for refused in kept.refused]) == (
+        ("twice.txt",),
+        [names[0], names[1], names[3]],
+    )
     assert {refused.reason for refused in kept.refused} == {"a file of that name is there already; rename one of them"}
     assert (seeds / "bridge.txt").read_text("utf-8") == before
     assert not (seeds.parent / "outside.txt").exists()
@@ -223,11 +226,11 @@ def test_files_that_are_too_large_or_too_many(service: Service, seeds: Path, upl
     with large.open("r+b") as file:
         file.truncate(MAX_BYTES + 1)
     kept = service.keep_files([("large.txt", large)])
-    assert kept.refused == (Skipped(path="large.txt", reason=f"larger than {MAX_BYTES // 2**20} MiB"),)
+    assert kept.refused == (Skipped(source="large.txt", reason=f"larger than {MAX_BYTES // 2**20} MiB"),)
     one = upload()
     kept = service.keep_files([(f"{number}.txt", one) for number in range(MAX_FILES + 2)])
     assert len(kept.added) == MAX_FILES
-    assert [refused.path for refused in kept.refused] == [f"{MAX_FILES}.txt", f"{MAX_FILES + 1}.txt"]
+    assert [refused.source for refused in kept.refused] == [f"{MAX_FILES}.txt", f"{MAX_FILES + 1}.txt"]
     assert {refused.reason for refused in kept.refused} == {f"more than {MAX_FILES} files at once"}
     assert len(list(seeds.iterdir())) == MAX_FILES + 3
 

@@ -40,10 +40,10 @@ def test_hidden_and_empty_files_are_listed(tmp_path: Path) -> None:
     assert walk(tmp_path) == (
         [SeedFile(path="a.txt", bytes=1)],
         [
-            Skipped(path=".git/", reason="hidden folder"),
-            Skipped(path=".hidden", reason="hidden file"),
-            Skipped(path="empty.txt", reason="empty file"),
-            Skipped(path="sub/.hidden", reason="hidden file"),
+            Skipped(source=".git/", reason="hidden folder"),
+            Skipped(source=".hidden", reason="hidden file"),
+            Skipped(source="empty.txt", reason="empty file"),
+            Skipped(source="sub/.hidden", reason="hidden file"),
         ],
     )
 
@@ -70,14 +70,14 @@ def test_links_stay_inside(tmp_path: Path) -> None:
     assert walk(seeds) == (
         [SeedFile(path=name, bytes=1) for name in ("a.txt", "d/b.txt", "inside.txt")],
         [
-            Skipped(path="absolute.txt", reason="link out of the seeds folder"),
-            Skipped(path="d/up/", reason="link to a folder"),
-            Skipped(path="folder/", reason="link to a folder"),
-            Skipped(path="gone.txt", reason="can't be read (No such file or directory)"),
-            Skipped(path="loop.txt", reason=walk_loop(seeds / "loop.txt")),
-            Skipped(path="out.txt", reason="link out of the seeds folder"),
-            Skipped(path="sibling.txt", reason="link out of the seeds folder"),
-            Skipped(path="up/", reason="link to a folder"),
+            Skipped(source="absolute.txt", reason="link out of the seeds folder"),
+            Skipped(source="d/up/", reason="link to a folder"),
+            Skipped(source="folder/", reason="link to a folder"),
+            Skipped(source="gone.txt", reason="can't be read (No such file or directory)"),
+            Skipped(source="loop.txt", reason=walk_loop(seeds / "loop.txt")),
+            Skipped(source="out.txt", reason="link out of the seeds folder"),
+            Skipped(source="sibling.txt", reason="link out of the seeds folder"),
+            Skipped(source="up/", reason="link to a folder"),
         ],
     )
 
@@ -107,8 +107,8 @@ def test_pipes_and_sockets_are_not_opened(tmp_path: Path, monkeypatch: pytest.Mo
         assert walk(tmp_path) == (
             [],
             [
-                Skipped(path="pipe", reason="not a regular file"),
-                Skipped(path="socket", reason="not a regular file"),
+                Skipped(source="pipe", reason="not a regular file"),
+                Skipped(source="socket", reason="not a regular file"),
             ],
         )
 
@@ -120,7 +120,7 @@ def test_a_name_that_is_not_unicode(tmp_path: Path) -> None:
     files, skipped = walk(tmp_path)
     assert files == [SeedFile(path="a.txt", bytes=1)]
     assert [entry.reason for entry in skipped] == ["file name is not valid Unicode"]
-    assert skipped[0].path.encode()  # the report and the manifest have to hold it
+    assert skipped[0].source.encode()  # the report and the manifest have to hold it
 
 
 @pytest.mark.skipif(os.name != "posix" or os.uname().sysname == "Darwin", reason="needs names that are any bytes")
@@ -130,7 +130,7 @@ def test_a_folder_whose_name_is_not_unicode(tmp_path: Path) -> None:
     files, skipped = walk(tmp_path)
     assert files == [SeedFile(path="a.txt", bytes=1)]
     assert len(skipped) == 1
-    assert skipped[0].path.encode()
+    assert skipped[0].source.encode()
 
 
 @posix
@@ -141,7 +141,7 @@ def test_a_very_large_file(tmp_path: Path) -> None:
     os.truncate(tmp_path / "large.txt", MAX_BYTES + 1)
     assert walk(tmp_path) == (
         [SeedFile(path="exact.txt", bytes=MAX_BYTES)],
-        [Skipped(path="large.txt", reason="larger than 256 MiB")],
+        [Skipped(source="large.txt", reason="larger than 256 MiB")],
     )
 
 
@@ -167,7 +167,7 @@ def test_a_folder_that_may_not_be_read(tmp_path: Path) -> None:
     try:
         assert walk(tmp_path) == (
             [SeedFile(path="a.txt", bytes=1)],
-            [Skipped(path="closed/", reason="folder can't be read (Permission denied)")],
+            [Skipped(source="closed/", reason="folder can't be read (Permission denied)")],
         )
         with pytest.raises(SeedsError) as caught:
             walk(closed)
@@ -183,5 +183,5 @@ def test_an_index_inside_the_seeds_is_not_read(tmp_path: Path) -> None:
     build(tmp_path, tmp_path / "index", HashEncoder())
     assert walk(tmp_path) == (
         [SeedFile(path="a.txt", bytes=10)],
-        [Skipped(path="index/", reason="an index of SeedQA")],
+        [Skipped(source="index/", reason="an index of SeedQA")],
     )

@@ -42,7 +42,7 @@ def walk(seeds: Path) -> tuple[list[SeedFile], list[Skipped]]:
 
     def leave_out(path: Path, reason: str, end: str = "") -> None:
         name = path.relative_to(root).as_posix() + end
-        skipped.append(Skipped(path=name.encode("utf-8", "replace").decode("utf-8"), reason=reason))
+        skipped.append(Skipped(source=name.encode("utf-8", "replace").decode("utf-8"), reason=reason))
 
     def unreadable(error: OSError) -> None:
         leave_out(Path(str(error.filename)), f"folder can't be read ({error.strerror})", "/")
@@ -62,7 +62,7 @@ def walk(seeds: Path) -> tuple[list[SeedFile], list[Skipped]]:
                 files.append(SeedFile(path=(here / name).relative_to(root).as_posix(), bytes=size))
     if not files and not skipped:
         raise SeedsError(f"seeds folder {seeds} is empty; put text, Markdown or HTML files into it")
-    return sorted(files, key=lambda f: f.path), sorted(skipped, key=lambda s: s.path)
+    return sorted(files, key=lambda f: f.path), sorted(skipped, key=lambda s: s.source)
 
 
 def _closed(folder: Path) -> str:

@@ -108,10 +108,10 @@ def _listed(results: Sequence[Result], cards: Mapping[int, Markup], *, group: bo
     if not group:
         return Markup("").join(cards[r.rank] for r in results)
     best = {
-        path: min(r.rank for r in results if r.citation.path == path) for path in {r.citation.path for r in results}
+        path: min(r.rank for r in results if r.citation.source == path) for path in {r.citation.source for r in results}
     }
-    ordered = sorted(results, key=lambda r: (best[r.citation.path], r.rank))
-    groups = groupby(ordered, key=lambda r: (r.citation.title, r.citation.path))
+    ordered = sorted(results, key=lambda r: (best[r.citation.source], r.rank))
+    groups = groupby(ordered, key=lambda r: (r.citation.title, r.citation.source))
     return Markup("").join(
         Markup(
             '<div class="sq-group"><h3 class="sq-document"><span class="sq-name">{}</span> '
@@ -227,7 +227,7 @@ def context(shown: Context, rank: int, ranks: int) -> Markup:
         texts.CONTEXT,
         shown.title,
         _section(shown.citation) if shown.citation else "",
-        shown.citation.place if shown.citation else shown.path,
+        shown.citation.place if shown.citation else shown.source,
         _walk(rank, ranks),
         Markup('<p class="sq-note" role="status">{}</p>').format(shown.note) if shown.note else "",
         shown.format,

@@ -59,13 +59,13 @@ def snapshot(status: IndexStatus, manifest: Manifest) -> Markup:
 def documents(found: Sequence[DocumentStatus], wanted: str) -> Markup:
     """Return the documents whose path, title or status contains ``wanted``, as a table."""
     needle = wanted.casefold().strip()
-    fitting = [d for d in found if needle in f"{d.path}\n{d.title}\n{d.status}".casefold()]
+    fitting = [d for d in found if needle in f"{d.source}\n{d.title}\n{d.status}".casefold()]
     if not fitting:
         return Markup('<p class="sq-empty">{}</p>').format(texts.NO_DOCUMENT)
     shown = texts.first_shown(texts.count(len(fitting), "file"), SHOWN, len(fitting))
     rows = (
         (
-            Markup("<strong>{}</strong><br><span class='sq-path'>{}</span>").format(d.title or "–", d.path),
+            Markup("<strong>{}</strong><br><span class='sq-path'>{}</span>").format(d.title or "–", d.source),
             Markup('<span class="sq-state sq-{}"><span aria-hidden="true">{}</span> {}</span>').format(
                 d.status, texts.STATUS_SIGNS[d.status], d.status
             ),
@@ -80,7 +80,7 @@ def documents(found: Sequence[DocumentStatus], wanted: str) -> Markup:
 
 def coverage(manifest: Manifest) -> Markup:
     """Return what is not in the index, with the reasons."""
-    notes = [Skipped(path=d.path, reason=note) for d in manifest.documents for note in d.notes]
+    notes = [Skipped(source=d.path, reason=note) for d in manifest.documents for note in d.notes]
     parts = [Markup("<h2>{}</h2>").format(texts.COVERAGE)]
     total = len(manifest.documents) + len(manifest.skipped)
     if manifest.skipped:
@@ -94,7 +94,7 @@ def coverage(manifest: Manifest) -> Markup:
 
 
 def _reasons(name: str, listed: Sequence[Skipped]) -> Markup:
-    rows = ((Markup('<span class="sq-path">{}</span>').format(s.path), s.reason) for s in listed[:SHOWN])
+    rows = ((Markup('<span class="sq-path">{}</span>').format(s.source), s.reason) for s in listed[:SHOWN])
     return _table(texts.first_shown(name, SHOWN, len(listed)), texts.REASON_COLUMNS, rows)
 
 

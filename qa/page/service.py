@@ -105,7 +105,7 @@ class Service:
             contains: Only documents whose path or title contains this, in upper or lower case.
         """
         needle = contains.casefold()
-        return [d for d in self.index.list_documents() if needle in f"{d.path}\n{d.title}".casefold()]
+        return [d for d in self.index.list_documents() if needle in f"{d.source}\n{d.title}".casefold()]
 
     def format_citation(self, link: str, style: Literal["plain", "markdown", "bibtex"] = "plain") -> str:
         """Write a citation as text to paste elsewhere.
@@ -167,7 +167,7 @@ class Service:
     def _citation(self, link: str) -> Citation:
         context = self.index.open_passage(link, around=0)
         if context.citation is None:
-            raise QuestionError(f"{context.path}: {context.note}; ask again for a link that holds")
+            raise QuestionError(f"{context.source}: {context.note}; ask again for a link that holds")
         return context.citation
 
     # The index
@@ -186,7 +186,7 @@ class Service:
             model=manifest.encoder.model,
             languages=manifest.encoder.languages,
             skipped=manifest.skipped,
-            notes=tuple(Skipped(path=d.path, reason=note) for d in manifest.documents for note in d.notes),
+            notes=tuple(Skipped(source=d.path, reason=note) for d in manifest.documents for note in d.notes),
             earlier=tuple(self._earlier(manifest.id)),
             build=self._rebuilder.state,
             watching=self._watcher is not None and self._watcher.watching is not None,
@@ -279,7 +279,7 @@ class Service:
         for at, (name, path) in enumerate(files):
             reason = f"more than {MAX_FILES} files at once" if at >= MAX_FILES else _unfit(name, folder, path)
             if reason:
-                refused.append(Skipped(path=name[:MAX_NAME].encode("utf-8", "replace").decode(), reason=reason))
+                refused.append(Skipped(source=name[:MAX_NAME].encode("utf-8", "replace").decode(), reason=reason))
                 continue
             try:
                 replace_file(folder / name, path.read_bytes())

@@ -6,7 +6,7 @@ EVAL ?= ../shared/eval
 PORT ?= 7860
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: run test index lint bench-retrieval bench-speed bench-lexical bench-confidence screenshots clean
+.PHONY: run test index lint bench-retrieval bench-speed bench-page bench-lexical bench-confidence screenshots clean
 
 run: .venv/run
 	@test -f $(INDEX)/CURRENT || $(BIN)/qa build $(SEEDS) --index $(INDEX)
@@ -28,6 +28,9 @@ bench-retrieval: .venv/test
 
 bench-speed: .venv/test
 	$(BIN)/python -m benchmarks.speed $(EVAL)
+
+bench-page: .venv/test
+	$(BIN)/python -m benchmarks.page
 
 bench-lexical: .venv/test
 	$(BIN)/python -m benchmarks.lexical_engines $(EVAL)

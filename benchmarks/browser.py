@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
+
+from benchmarks import server
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 VARIABLE = "SEEDQA_BROWSER"
@@ -22,8 +21,6 @@ MISSING = f"no browser is installed; get one, e.g. apt-get install chromium, or 
 
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 """Containers have no sandbox to give, nor a graphics card; and a browser of its own accord should ask nobody."""
-
-SAYS = "Ask in the browser: "
 
 
 def find_browser() -> str | None:
@@ -45,33 +42,17 @@ def browsing() -> Iterator[Browser]:
             browser.close()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """A page that is being served."""
+class Server(server.Server):
+    """The page of an index, served on a free port."""
 
-    url: str
-    pid: int
-    index: Path
-    log: Path
-    """What the server writes to its error output: nothing, if all goes well."""
+    def __init__(self, index: Path, cache: Path, *flags: str) -> None:
+        """Start ``qa serve``; what it complains goes to a folder beside the index."""
+        self.index = index
+        scratch = index.with_name("-".join((index.name, "log", *flags)))
+        scratch.mkdir(exist_ok=True)
+        super().__init__(scratch, "--index", index, "--cache", cache, *flags)
 
 
-@contextmanager
-def serving(index: Path, cache: Path, *flags: str) -> Iterator[Server]:
-    """Serve the page of ``index`` on a free port, by the command that users type, until left."""
-    command = [sys.executable, "-m", "qa.cli", "serve", "--port", "0", "--index", str(index), "--cache", str(cache)]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SEEDQA_")}
-    log = index.with_name(f"{index.name}{'-'.join(('', *flags))}.log")
-    with (
-        log.open("wb") as errors,
-        subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, stderr=errors, text=True, env=environment) as run,
-    ):
-        try:
-            assert run.stdout is not None
-            said = run.stdout.readline()
-            if not said.startswith(SAYS):
-                raise RuntimeError(f"qa serve did not start: {said}{log.read_text('utf-8', 'replace')}")
-            yield Server(url=said.removeprefix(SAYS).strip(), pid=run.pid, index=index, log=log)
-        finally:
-            run.terminate()
-            run.wait()
+def serving(index: Path, cache: Path, *flags: str) -> Server:
+    """Serve the page of ``index``, by the command that users type, until left."""
+    return Server(index, cache, *flags)

@@ -15,12 +15,12 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.browser import browsing, serving
+from benchmarks.server import ROOT
 from index import build, load_encoder
 from index.encode import DEFAULT_MODEL
 from qa.config import read_settings
 from qa.page import texts
 
-ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 WIDE = {"width": 1280, "height": 920}
 PHONE = {"width": 390, "height": 844}

@@ -9,6 +9,7 @@ INDEX/
     passages.sqlite        documents, passages, ranges of sentences
     vectors.faiss          one row a sentence
     lexical/               BM25 postings
+  feedback.jsonl           judgements of readers, with feedback.lock; no build reads or changes them
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ LONG_TOKEN = 64
 WRAPPED = 200
 """No one wraps lines by hand at more characters than this."""
 
-SPLITTER = "structure-1"
+SPLITTER = "structure-2"
 """Changes whenever the same document would be split differently."""
 
 _SPAN = re.compile(r"\S(?:.*\S)?", re.DOTALL)

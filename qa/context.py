@@ -18,8 +18,11 @@ from qa.citation import Link, make_link, parse_link, quote_digest
 AROUND = 20_000
 """Characters shown before and after a passage."""
 
+REACH = 1_000_000
+"""How many characters a quote may have moved to be found again."""
+
 SEARCHED = 200_000_000
-"""Characters hashed at most to find a quote that moved within its document, about half a second."""
+"""Characters hashed at most to find it. Both bounds together keep the search to about a second."""
 
 _WORD = re.compile(r"\S+")
 
@@ -101,7 +104,9 @@ def _locate(text: str, start: int, end: int, digest: str) -> int | None:
     if quote_digest(text[start:end]) == digest:
         return start
     budget = SEARCHED
-    for place in sorted(_starts(text, size), key=lambda place: abs(place - start)):
+    begin = max(0, start - REACH)
+    near = (begin + place for place in _starts(text[begin : end + REACH], size))
+    for place in sorted(near, key=lambda place: abs(place - start)):
         budget -= size
         if budget < 0:
             return None

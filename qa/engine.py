@@ -33,6 +33,9 @@ from qa.holdings import document_statuses
 from qa.question import check_k, check_question, check_threshold, language_note
 from qa.rank import rank
 
+DRAWN = 10
+"""Questions drawn at most for each example that is wanted."""
+
 RETRY_SECONDS = 1.0
 """How long a snapshot that could not be opened is left alone."""
 
@@ -76,6 +79,7 @@ class Index:
         self._progress = progress
         self._lock = threading.Lock()
         self._switching = threading.Lock()
+        self._drawing = threading.Lock()
         self._retry_at = 0.0
         self._closed = False
         self._trouble = ""
@@ -257,12 +261,13 @@ class Index:
 
         That a file of the same bytes holds the quote was seen when it was indexed. A changed one is verified in full.
         """
+        return tuple(self.verify_known(result.citation) for result in answer.results)
+
+    def verify_known(self, citation: Citation) -> Verification:
+        """Verify a citation in the same way."""
+        known = Known(sha256=citation.sha256, lines=citation.lines)
         with self._in_force() as held:
-            seeds = held.snapshot.seeds
-            return tuple(
-                verify_link(r.citation.link, seeds, Known(sha256=r.citation.sha256, lines=r.citation.lines))
-                for r in answer.results
-            )
+            return verify_link(citation.link, held.snapshot.seeds, known)
 
     def open_passage(self, link: str, question: str = "", around: int = AROUND) -> Context:
         """Return the document around a cited passage, up to ``around`` characters before and after it.
@@ -282,12 +287,14 @@ class Index:
 
     def examples(self, count: int = 4) -> tuple[str, ...]:
         """Return questions drawn from the documents that the index answers itself, the same for one snapshot."""
-        with self._in_force() as held:
-            ident, candidates = held.snapshot.id, example_questions(held.snapshot.store)
-        if self._examples[0] != (ident, count):
-            found = (question for question in candidates if self.search(question, k=1).found)
-            self._examples = (ident, count), tuple(islice(found, count))
-        return self._examples[1]
+        with self._drawing, self._in_force() as held:
+            wanted = held.snapshot.id, count
+            drawn, examples = self._examples
+            if drawn != wanted:
+                candidates = islice(example_questions(held.snapshot.store), DRAWN * count)
+                examples = tuple(islice((q for q in candidates if self.search(q, k=1).found), count))
+                self._examples = wanted, examples
+            return examples
 
 
 def _allowed(snapshot: Snapshot, documents: str | Sequence[str] | None) -> Mask | None:
@@ -297,7 +304,9 @@ def _allowed(snapshot: Snapshot, documents: str | Sequence[str] | None) -> Mask 
     patterns = [documents] if isinstance(documents, str) else list(documents)
     chosen = np.array([any(fnmatch.fnmatchcase(d.path, p) for p in patterns) for d in snapshot.store.documents])
     if not chosen.any():
-        raise QuestionError(f"no document matches {', '.join(patterns)}; qa status --documents lists them")
+        shown = ", ".join(patterns)
+        shown = shown if len(shown) <= 200 else f"{shown[:200]}…"
+        raise QuestionError(f"no document matches {shown}; qa status --documents lists them")
     allowed: Mask = chosen[snapshot.store.passage_documents]
     return allowed
 

@@ -13,6 +13,11 @@ DOCUMENTS, PASSAGES = 24, 12
 
 _QUESTION = re.compile(r"[A-Z\d“\"'¿][^\n\t|]{8,90}\?")
 _ASIDE = re.compile(r"\s*\([^)]*\)\s*$")
+_LABEL = re.compile(r"[#>*\-\s]*(?:\d+(?:\.\d+)*[.)]?\s+)?(?:[\w ]{1,20}:\s+)?")
+"""Marks of lists and headings, a number and a label before a question."""
+_ASKS = frozenset(
+    "who whom whose what when where which why how can could do does did is are was were may should".split()
+)
 
 
 def example_questions(store: Store) -> Iterator[str]:
@@ -35,10 +40,21 @@ def example_questions(store: Store) -> Iterator[str]:
 def _drawn(store: Store, document: StoredDocument) -> tuple[list[str], list[str], list[str]]:
     """Return the questions in a document, those made of its sections, and the one made of its title."""
     passages = list(islice(store.passages_of(document), PASSAGES))
-    texts = (_ASIDE.sub("", s.sentence_text(p).lstrip("#> -*").strip()) for s in passages for p in s.passage.sentences)
-    asked = [text for text in texts if _QUESTION.fullmatch(text)]
+    texts = (_bare(s.sentence_text(p)) for s in passages for p in s.passage.sentences)
+    asked = [text for text in texts if _QUESTION.fullmatch(text) and _asks(text, document.language)]
     headings = dict.fromkeys(
         _ASIDE.sub("", stored.passage.section[-1]) for stored in passages if stored.passage.section
     )
     about = [f"What does it say about “{heading}”?" for heading in headings if not heading.endswith("?")]
     return asked, about, [f"What is “{document.title}” about?"]
+
+
+def _bare(sentence: str) -> str:
+    """Return a sentence without what stands around it in headings and lists, its first letter a capital."""
+    found = _ASIDE.sub("", _LABEL.sub("", sentence, count=1)).strip()
+    return found[:1].upper() + found[1:]
+
+
+def _asks(question: str, language: str) -> bool:
+    """Tell whether a question asks for something by itself; other languages than English are given credit."""
+    return language != "en" or question.split(maxsplit=1)[0].casefold().strip("“\"'") in _ASKS

@@ -28,6 +28,9 @@ from qa.question import MAX_QUESTION
 WAIT_SECONDS = 10.0
 """How long a vote waits for others to be written."""
 
+MAX_BYTES = 64 * 2**20
+"""Size of the file beyond which no vote is added: every answer on a page reads it after each new vote."""
+
 _TORN = b" <- torn off by a crash"
 """Ends a line whose writing never finished. No whole vote ends so, and nothing is taken out of the file."""
 
@@ -70,12 +73,13 @@ class Feedback:
         self.path = root / "feedback.jsonl"
         """Need not exist."""
         self._lock = root / "feedback.lock"
+        self._last_read: tuple[tuple[int, int], tuple[Judgement, ...]] = (0, 0), ()
 
     def add(self, judgement: Judgement) -> None:
         """Append a vote; it is on disk when this returns.
 
-        Raises QuestionError for a question that is too long, and SeedQAError where the vote can't be
-        written: earlier votes are unchanged then.
+        Raises QuestionError for a question that is too long, and SeedQAError where the file is larger than MAX_BYTES
+        or can't be written: earlier votes are unchanged then.
         """
         if len(judgement.question) > MAX_QUESTION:
             raise QuestionError(
@@ -85,6 +89,11 @@ class Feedback:
         line = msgspec.json.encode(judgement) + b"\n"
         with self._writing():
             is_new = not self.path.exists()
+            if not is_new and self.path.stat().st_size > MAX_BYTES:
+                raise SeedQAError(
+                    f"{self.path} is larger than {MAX_BYTES // 2**20} MiB, so no more is kept; "
+                    "move it elsewhere, and a new one begins"
+                )
             with self.path.open("ab") as file:
                 file.write(self._mend() + line)
             sync(self.path)
@@ -94,15 +103,27 @@ class Feedback:
     def read(self) -> tuple[Judgement, ...]:
         """Return the last vote on each question and quote, in order of the first; votes taken back are left out.
 
-        Raises SeedQAError where the file can't be read or a line of it is damaged. A last line still
-        being written, or torn off by a crash, is passed over.
+        The file is read again only where its size or its time of change is another one. Raises SeedQAError where it
+        can't be read or a line of it is damaged. A last line still being written, or torn off by a crash, is passed
+        over.
         """
         try:
-            data = self.path.read_bytes()
+            with self.path.open("rb") as file:
+                found = os.fstat(file.fileno())
+                stamp = found.st_mtime_ns, found.st_size
+                known, votes = self._last_read
+                if stamp == known:
+                    return votes
+                data = file.read()
         except FileNotFoundError:
             return ()
         except OSError as error:
             raise SeedQAError(f"{self.path} can't be read ({error.strerror}); check its permissions") from error
+        votes = self._parse(data)
+        self._last_read = stamp, votes
+        return votes
+
+    def _parse(self, data: bytes) -> tuple[Judgement, ...]:
         last: dict[tuple[str, str], Judgement] = {}
         lines = data.split(b"\n")
         for number, line in enumerate(lines, 1):

@@ -6,6 +6,7 @@ its uploads have no limit. The guard goes around the whole application, so that 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import ipaddress
@@ -13,6 +14,7 @@ import os
 import re
 import shlex
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -101,20 +103,24 @@ def _parse_login(line: str, where: str) -> Login:
 class Guard:
     """An ASGI application around another, which runs only for requests that pass every check.
 
-    In this order: Host is one of ``hosts`` (else 403); Origin, if given, is that host (403); user and password are
-    those of ``login``, if given (401); the path is one of ``paths`` or starts with one of ``prefixes`` (404); the
-    body has at most ``max_body`` bytes, or ``max_upload`` at ``upload_paths`` (413). Websockets are closed with 1008.
+    In this order: Host is one of ``hosts``, or with ``any_address`` an IP address (else 403); Origin, if given, is that
+    host (403); user and password are those of ``login``, if given (401); the path is one of ``paths`` or starts with
+    one of ``prefixes`` (404); the body has at most ``max_body`` bytes, or ``max_upload`` at ``upload_paths`` (413); the
+    files in the folder ``uploads``, with those that are coming, have at most ``max_uploads`` bytes (413). Websockets
+    are closed with 1008.
     """
 
     def __init__(
         self, app: ASGIApp, *, hosts: Collection[str], login: Login | None, paths: Collection[str],
         prefixes: Collection[str], max_body: int, upload_paths: Collection[str], max_upload: int,
+        any_address: bool = False, uploads: Path | None = None, max_uploads: int = 0,
     ) -> None:  # fmt: skip
         """Raise SettingsError where one of ``hosts`` is no plain name; paths are those below the root path."""
         self._app, self._login = app, login
         self._hosts = frozenset(map(_plain_host, hosts))
         self._paths, self._prefixes, self._upload_paths = frozenset(paths), tuple(prefixes), frozenset(upload_paths)
         self._max_body, self._max_upload = max_body, max_upload
+        self._any_address, self._uploads, self._max_uploads, self._coming = any_address, uploads, max_uploads, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or have the application answer it; its answer is passed on as it comes."""
@@ -126,12 +132,29 @@ class Guard:
         limit = self._max_upload if path in self._upload_paths else self._max_body
         exchange, refusal = _Exchange(receive, send, limit), self._check(scope, path, limit)
         headers = [(name, value) for name, value in scope["headers"] if name.lower() not in _BELIEVED]
-        if refusal is None:
-            await exchange.run(self._app, {**scope, "headers": headers})
+        scope = {**scope, "headers": headers}
+        if refusal is None and path in self._upload_paths and scope.get("method") == "POST":
+            await self._upload(scope, exchange, limit)
+        elif refusal is None:
+            await exchange.run(self._app, scope)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
             await exchange.refuse(refusal)
+
+    async def _upload(self, scope: Scope, exchange: _Exchange, limit: int) -> None:
+        """Have the application take files if there is room for them; it is theirs until they lie in the folder."""
+        lengths = _values(scope, "content-length")
+        coming = int(float(lengths[0])) if lengths else limit
+        self._coming += coming
+        try:
+            lying = await asyncio.to_thread(_size, self._uploads) if self._uploads else 0
+            if self._uploads and lying + self._coming > self._max_uploads:
+                await exchange.refuse(_full(self._max_uploads))
+            else:
+                await exchange.run(self._app, scope)
+        finally:
+            self._coming -= coming
 
     def _check(self, scope: Scope, path: str, limit: int) -> _Refusal | None:
         """Return why a request is refused before its body is read."""
@@ -139,7 +162,7 @@ class Guard:
         host = _parse_host(hosts[0]) if len(hosts) == 1 else None
         if host is None:
             return _NO_HOST
-        if host[0] not in self._hosts:
+        if host[0] not in self._hosts and not (self._any_address and _is_address(host[0])):
             return _Refusal(403, f"this host is unknown; allow it with: qa serve --allow-host {shlex.quote(host[0])}")
         if _is_foreign(scope, hosts[0]):
             return _FOREIGN
@@ -201,6 +224,21 @@ def _too_large(limit: int) -> _Refusal:
     return _Refusal(413, f"the request is larger than {limit} bytes; send less", _CLOSE)
 
 
+def _full(limit: int) -> _Refusal:
+    line = f"more than {limit} bytes of uploads would wait here; add those that do, or try again in an hour"
+    return _Refusal(413, line, _CLOSE)
+
+
+def _size(folder: Path) -> int:
+    """Return how many bytes the files in a folder have."""
+    size = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # it has just been taken away
+                size += Path(place, name).lstat().st_size
+    return size
+
+
 def _values(scope: Scope, name: str) -> list[str]:
     return [value.decode("latin-1") for found, value in scope["headers"] if found.lower() == name.encode()]
 
@@ -216,6 +254,17 @@ def _parse_host(value: str, port: int = 0) -> tuple[str, int] | None:
     except ValueError:
         return None
     return same, int(found[2] or port)
+
+
+def _is_address(name: str) -> bool:
+    """Tell whether a Host header names an address. What it leads to is no other site's page.
+
+    DNS rebinding needs a name, whose address changes once the page is loaded. A page from an address of its own can
+    ask ours only as a foreign origin.
+    """
+    with suppress(ValueError):
+        return bool(ipaddress.ip_address(name.strip("[]")))
+    return False
 
 
 def _plain_host(host: str) -> str:

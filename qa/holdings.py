@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from index.errors import SeedsError
@@ -29,7 +30,10 @@ def document_statuses(manifest: Manifest, seeds: Path, built: float) -> tuple[Do
 def _status(document: DocumentRecord, path: Path, built: float) -> DocumentStatus:
     try:
         on_disk = path.stat()
-        changed = on_disk.st_size != document.bytes or (on_disk.st_mtime >= built and _sha256(path) != document.sha256)
+        size, time_ns = on_disk.st_size, on_disk.st_mtime_ns
+        changed = size != document.bytes or (
+            on_disk.st_mtime >= built and _sha256(path, size, time_ns) != document.sha256
+        )
         status, modified = CHANGED if changed else CURRENT, _utc(on_disk.st_mtime)
     except OSError:
         status, modified = MISSING, ""
@@ -62,7 +66,9 @@ def _new(seeds: Path, known: set[str]) -> Iterator[DocumentStatus]:
         )
 
 
-def _sha256(path: Path) -> str:
+@lru_cache(maxsize=100_000)
+def _sha256(path: Path, _size: int, _modified: int) -> str:
+    """Return the hash of a file, remembered for as long as its size and time of change stay."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -215,13 +215,19 @@ class Rebuilder:
     def refresh(self) -> BuildState:
         """Take in changed documents: wait for a build under way, build, and return when that has ended.
 
-        Raises what ``start`` raises, but for BuildLocked.
+        Raises what ``start`` raises, but for BuildLocked, and BuildError where the build failed. That it was
+        cancelled is no error: somebody wanted it so.
         """
         while True:
             self.wait()
-            with suppress(BuildLocked):  # somebody else was quicker, and may have read too early
+            try:
                 self.start()
-                return self.wait()
+            except BuildLocked:  # somebody else was quicker, and may have read too early
+                continue
+            state = self.wait()
+            if state.outcome == FAILED:
+                raise BuildError(state.message)
+            return state
 
     def cancel(self) -> BuildState:
         """End the build under way; the snapshot in force stays. Without one, nothing changes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,8 @@ LONGEST = 30.0
 """Seconds after which a burst that does not end, such as a log being written, counts as over."""
 RETRY = 1.0
 """Seconds between two looks for a folder that can't be watched."""
+AGAIN, LONGEST_AGAIN = 5.0, 300.0
+"""Seconds until changes that could not be taken in are tried again: at first, and at most as they double each time."""
 STEP = 0.1
 """Seconds between two looks at the changes collected, and at whether to stop."""
 
@@ -26,16 +29,24 @@ class Watcher:
 
     ``folder`` says which one, time and again: that it names another one, or that it was away and is back, counts as
     a change. Hidden files and folders, and all in ``ignore``, do not count. ``changed`` is called in that thread and
-    returns when the documents are taken in: what changes meanwhile makes one more call.
+    returns when the documents are taken in: what changes meanwhile makes one more call. Where it raises, it is called
+    again after ``again`` seconds, or after the next change if that is sooner, until it does not.
     """
 
     def __init__(
-        self, folder: Callable[[], Path], changed: Callable[[], object], ignore: Path, *, quiet: float = QUIET
+        self,
+        folder: Callable[[], Path],
+        changed: Callable[[], object],
+        ignore: Path,
+        *,
+        quiet: float = QUIET,
+        again: float = AGAIN,
     ) -> None:
         self._folder = folder
         self._changed = changed
         self._ignore = ignore.resolve()
         self._quiet = quiet
+        self._again = again
         self._stop = threading.Event()
         self.watching: Path | None = None
         """The folder whose changes are noticed now."""
@@ -70,6 +81,7 @@ class Watcher:
         same = _identity(root)
         last = time.monotonic()
         first = last if stale else None
+        due, again = math.inf, self._again
         for changes in watch(
             root,
             watch_filter=None,
@@ -85,9 +97,13 @@ class Watcher:
             now = time.monotonic()
             if any(self._counts(root, change, Path(path)) for change, path in changes):
                 first, last = first or now, now
-            if first and (not changes or now - last >= self._quiet or now - first >= LONGEST):
-                first = None
-                self._call()
+            over = first and (not changes or now - last >= self._quiet or now - first >= LONGEST)
+            if over or now >= due:
+                first, due = None, math.inf
+                if self._call():
+                    again = self._again
+                else:
+                    due, again = time.monotonic() + again, min(2 * again, LONGEST_AGAIN)
             if _identity(root) != same or self._folder().resolve() != root:
                 return
 
@@ -96,12 +112,15 @@ class Watcher:
             return False
         return not (change is Change.modified and path.is_dir())  # as hidden files in it make it on some systems
 
-    def _call(self) -> None:
+    def _call(self) -> bool:
+        """Call ``changed``; return whether the documents are taken in."""
         try:
             self._changed()
-            self.trouble = ""
         except Exception as error:  # as above
             self.trouble = _line(error)
+            return False
+        self.trouble = ""
+        return True
 
 
 def _line(error: Exception) -> str:

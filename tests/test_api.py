@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -9,24 +10,31 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import gradio as gr
 import httpx
 import msgspec
 import pytest
+from fastapi import FastAPI
+from gradio.events import api
 from gradio_client import Client, handle_file  # type: ignore[import-untyped]
 from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
+from starlette.requests import Request
 
 from index import build
 from index.compare import Difference
 from index.encode import Encoder
+from index.errors import QuestionError
 from index.layout import IndexPaths
 from index.snapshot import current_id, snapshot_ids
 from qa import Answer, Index, open_index
 from qa.answer import Citation, Context, DocumentStatus, Verification
 from qa.feedback import Feedback
-from qa.page.endpoints import ENDPOINTS
+from qa.page import texts
+from qa.page.endpoints import ENDPOINTS, HANDLERS, SESSIONS, WAITING, CheckedBlocks, keep_uploaded
 from qa.page.records import AddedFiles, IndexStatus
+from qa.page.service import Service
 from qa.rebuild import BuildState
 from tests.servers import Server, small_index
 
@@ -303,6 +311,53 @@ def test_hostile_values_are_told_in_one_line(run: Call, name: str, values: list[
     assert told(run(name, *values)).startswith(line)
 
 
+def test_bad_calls_of_the_handlers_of_the_page_are_told_in_one_line(web: httpx.Client) -> None:
+    for handler in web.get("/config").json()["dependencies"]:
+        if handler["api_visibility"] != "private":
+            continue
+        for values in ([{"path": 1}] * len(handler["inputs"]), [[[1]]] * len(handler["inputs"]), []):
+            body = {"fn_index": handler["id"], "data": values, "event_data": {"x": 1}}
+            answer = web.post("/gradio_api/run/predict", json=body)
+            line = "" if answer.status_code == 200 else told(answer)
+            assert not any(word in line for word in ("validation", "input_", "Error", "gradio.", "Received", "_look"))
+
+
+def test_what_is_not_the_fault_of_a_call_is_not_told_as_one() -> None:
+    def request(path: str, name: str) -> Request:
+        return Request({"type": "http", "path": path, "headers": [], "path_params": {"api_name": name}})
+
+    call = request("/gradio_api/call/v2/search", "search")
+    for error in (KeyError("name"), KeyError(), KeyError("search"), TypeError("'int' object is not callable")):
+        with pytest.raises(type(error)) as raised:
+            HANDLERS[type(error)](call, error)
+        assert raised.value is error
+    with pytest.raises(KeyError):
+        HANDLERS[KeyError](request("/config", "x"), KeyError("/x"))
+    assert HANDLERS[KeyError](request("/gradio_api/call/v2/x", "x"), KeyError("/x")).status_code == 404
+    assert HANDLERS[KeyError](call, KeyError(9999)).status_code == 404
+
+
+def test_what_gradio_keeps_and_lets_wait_has_a_limit() -> None:
+    def echo(text: str) -> str:
+        """Return what was said."""
+        return text
+
+    with CheckedBlocks() as blocks:
+        api(echo, queue=False)
+    app = gr.mount_gradio_app(FastAPI(), blocks, path="/", app_kwargs={"exception_handlers": HANDLERS})
+    assert blocks.state_holder.capacity == SESSIONS
+
+    async def calls() -> list[httpx.Response]:  # the queue begins its work with the server, which is not there
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+            answers = [await client.post("/gradio_api/call/echo", json={"data": ["a"]}) for _ in range(WAITING + 1)]
+            return [*answers, await client.post("/gradio_api/run/echo", json={"data": ["a"]})]
+
+    *waiting, refused, direct = asyncio.run(calls())
+    assert {answer.status_code for answer in waiting} == {200}
+    assert (refused.status_code, refused.json()) == (503, {"error": texts.BUSY})
+    assert (direct.status_code, direct.json()["data"]) == (200, ["a"])
+
+
 def test_bodies_that_are_no_call(web: httpx.Client, run: Call) -> None:
     address = "/gradio_api/run/search"
     for body in (b"", b"{", b"[]", b'{"data": 5}', b"\xff\xfe", b"[" * 100_000):
@@ -406,6 +461,22 @@ def test_only_what_was_uploaded_is_taken(web: httpx.Client, run: Call, site: Sit
         assert told(own).endswith(" was not uploaded; send it to /gradio_api/upload")
     assert sorted(site.seeds.iterdir()) == before
     Path(path).unlink()
+
+
+def test_the_handler_that_keeps_files_takes_only_what_was_uploaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads, own = tmp_path / "uploads", tmp_path / "own.txt"
+    uploads.mkdir()
+    own.write_text("not to be touched", "utf-8")
+    sent = uploads / "sent.txt"
+    sent.write_text("sent", "utf-8")
+    (uploads / "link.txt").symlink_to(own)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
+    for path in (str(own), str(uploads / "link.txt"), str(uploads), None):
+        with pytest.raises(QuestionError, match=r"was not uploaded; send it to /gradio_api/upload"):
+            keep_uploaded(cast("Service", None), [{"path": str(sent)}, {"path": path}])
+    assert (own.read_text("utf-8"), sent.read_text("utf-8")) == ("not to be touched", "sent")
 
 
 def test_the_server_has_not_complained(site: Site) -> None:

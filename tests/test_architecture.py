@@ -35,7 +35,7 @@ LAYERS = (
     {"qa.rebuild", "qa.watch"},
     {"qa"},
     {"qa.page.records", "qa.page.texts", "qa.page.cards", "qa.page.listings", "qa.page.service",
-     "qa.page.streams"},
+     "qa.page.streams", "qa.page.discretion", "qa.page.uploads"},
     {"qa.page.asked", "qa.page.endpoints"},
     {"qa.page.app"},
     {"qa.page.serve"},

@@ -44,6 +44,9 @@ def answered(question: str, citation: Citation, hits: tuple[tuple[int, int], ...
     )
 
 
+CHECK = Verification(status="source changed", source="a", detail=HOSTILE, link="")
+
+
 def parse(answer: Answer, detail: str = "as it was") -> html.HtmlElement:
     check = Verification(status="verified", source="a", detail=detail, link=answer.results[0].citation.link)
     return html.fragment_fromstring(cards.answer(answer, [check], {}, {"question": answer.question}, group=True))
@@ -91,7 +94,7 @@ def test_a_source_reads_as_it_is_with_its_passage_marked(before: str, quote: str
         title=quote, source="a.txt", format="text", length=500, text_start=100, text=before + quote + after,
         citation=citation, hits=(), note=after, snapshot="0" * 16,
     )  # fmt: skip
-    root = html.fragment_fromstring(cards.context(shown, 1, 2))
+    root = html.fragment_fromstring(cards.context(shown, CHECK, 1, 2))
     only_ours(root)
     pane = root.find(".//div[@role='region']")
     assert before + quote + after in pane.text_content()
@@ -104,7 +107,7 @@ def test_a_source_without_its_passage_marks_nothing() -> None:
         title="t", source="a.txt", format="text", length=3, text_start=0, text="abc", citation=None, hits=(),
         note="gone", snapshot="0" * 16,
     )  # fmt: skip
-    root = html.fragment_fromstring(cards.context(shown, 0, 0))
+    root = html.fragment_fromstring(cards.context(shown, None, 0, 0))
     assert list(root.iter("mark")) == []
     assert root.find(".//*[@id='sq-here']") is None
     assert "gone" in root.text_content()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from index import build
 from index.errors import QuestionError, SeedQAError
 from qa import open_index
 from qa.citation import quote_digest
-from qa.feedback import Feedback, Judgement, judgement
+from qa.feedback import MAX_BYTES, Feedback, Judgement, judgement
 from tests.conftest import ROOT
 from tests.fakes import HashEncoder
 from tests.test_export import QUOTE, answer_of, cite
@@ -183,6 +184,36 @@ def test_a_question_that_is_too_long(tmp_path: Path) -> None:
         feedback.add(vote("x" * 4001))
     assert str(caught.value) == "the question has 4,001 characters, expected at most 4,000; ask in fewer words"
     assert len(feedback.read()) == 1
+
+
+def test_a_file_that_has_grown_too_large(tmp_path: Path) -> None:
+    feedback = Feedback(tmp_path)
+    feedback.path.touch()
+    os.truncate(feedback.path, MAX_BYTES + 1)
+    with pytest.raises(SeedQAError) as caught:
+        feedback.add(vote())
+    assert str(caught.value) == (
+        f"{feedback.path} is larger than 64 MiB, so no more is kept; move it elsewhere, and a new one begins"
+    )
+    assert feedback.path.stat().st_size == MAX_BYTES + 1
+    feedback.path.rename(tmp_path / "elsewhere.jsonl")
+    feedback.add(vote())
+    assert feedback.read() == (vote(),)
+
+
+def test_a_file_is_read_again_only_where_it_has_changed(tmp_path: Path) -> None:
+    feedback = Feedback(tmp_path)
+    feedback.add(vote("One?"))
+    first = feedback.read()
+    assert feedback.read() is first
+    Feedback(tmp_path).add(vote("Two?"))
+    assert feedback.read() == (vote("One?"), vote("Two?"))
+    whole = feedback.path.stat()
+    feedback.path.write_bytes(feedback.path.read_bytes().replace(b"Two?", b"Few?"))
+    os.utime(feedback.path, ns=(whole.st_atime_ns, whole.st_mtime_ns + 1_000_000_000))
+    assert feedback.read() == (vote("One?"), vote("Few?"))
+    feedback.path.unlink()
+    assert feedback.read() == ()
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

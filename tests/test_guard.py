@@ -238,6 +238,21 @@ def test_what_can_not_be_allowed(host: str) -> None:
     assert str(caught.value) == text
 
 
+@pytest.mark.parametrize("host", [b"192.168.7.9", b"10.0.0.1:7860", b"[fe80::1]:7860", b"[::ffff:10.0.0.1]"])
+def test_any_address_may_be_a_host(host: bytes) -> None:
+    inner = Inner()
+    everywhere = Guard(
+        inner, hosts=["localhost"], login=None, paths=["/"], prefixes=[], max_body=0, upload_paths=[], max_upload=0,
+        any_address=True,
+    )  # fmt: skip
+    assert ask(everywhere, (b"host", host)) == ANSWER
+    assert ask(guarded(inner), (b"host", host))[0] == 403
+    for name in (b"evil.com", b"10.0.0.1.evil.com", b"10.1", b"010.0.0.1", b"167772161", b"0x0a000001", b"[::1%lo]"):
+        assert ask(everywhere, (b"host", name))[0] == 403
+    assert ask(everywhere, (b"host", host), (b"origin", b"http://10.0.0.2"))[0] == 403
+    assert inner.seen == ["/"]
+
+
 def test_headers_that_gradio_believes_over_host_do_not_reach_it() -> None:
     lies = [(b"x-forwarded-host", b"evil.com"), (b"X-Gradio-Server", b"http://evil.com")]
     kept = (b"x-forwarded-proto", b"https")
@@ -557,6 +572,41 @@ def test_uploads_have_their_own_limit() -> None:
     assert ask(guarded(Inner()), HOST, body=(b"x" * 101,), path="/upload", method="POST") == large
     for path in ("/config", "/assets/upload", "/gradio_api/upload"):
         refused(refusal(413, TOO_LARGE, CLOSE), HOST, length(b"11"), path=path)
+
+
+def test_uploads_together_have_a_limit(tmp_path: Path) -> None:
+    inner = Inner()
+    guard = Guard(
+        inner, hosts=["localhost"], login=None, paths=["/", "/upload"], prefixes=[], max_body=10,
+        upload_paths=["/upload"], max_upload=100, uploads=tmp_path, max_uploads=250,
+    )  # fmt: skip
+    text = "more than 250 bytes of uploads would wait here; add those that do, or try again in an hour"
+    full = refusal(413, text, CLOSE)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "one").write_bytes(b"x" * 160)
+    assert ask(guard, HOST, length(b"90"), path="/upload", method="POST") == ANSWER
+    assert ask(guard, HOST, length(b"91"), path="/upload", method="POST") == full
+    assert ask(guard, HOST, path="/upload", method="POST") == full  # it may have as much as one may
+    assert ask(guard, HOST, method="POST") == ANSWER
+    (tmp_path / "folder" / "one").unlink()
+    assert ask(guard, HOST, path="/upload", method="POST") == ANSWER
+    assert inner.seen == ["/upload", "/", "/upload"]
+
+
+def test_uploads_that_are_coming_are_counted(tmp_path: Path) -> None:
+    found = []
+
+    async def taking(scope: Scope, receive: Receive, send: Send) -> None:
+        found.append(await asyncio.to_thread(ask, guard, HOST, length(b"60"), path="/upload", method="POST"))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    guard = Guard(
+        taking, hosts=["localhost"], login=None, paths=["/upload"], prefixes=[], max_body=10, upload_paths=["/upload"],
+        max_upload=100, uploads=tmp_path, max_uploads=100,
+    )  # fmt: skip
+    assert ask(guard, HOST, length(b"60"), path="/upload", method="POST")[0] == 200
+    assert [status for status, *_ in found] == [413]
 
 
 def test_a_generated_body_over_the_limit_is_not_read_to_its_end() -> None:

@@ -38,7 +38,7 @@ def test_a_change_of_the_same_length_is_seen_and_a_mere_touch_is_none(
         os.utime(path, (later, later))
         assert states(opened)["bridge.txt"] == "current"
         path.write_bytes(path.read_bytes().swapcase())
-        os.utime(path, (later, later))
+        os.utime(path, (later, later + 1))
         assert states(opened)["bridge.txt"] == "changed"
 
 

@@ -253,6 +253,11 @@ def test_a_large_rebuild_is_cancelled(reader: Reader, server: Server, seeds: Pat
     assert current_id(IndexPaths(server.index)) == before
 
 
+def in_force(reader: Reader, snapshot: str) -> None:
+    """Wait until the server answers from a snapshot: it switches between two questions, while others are answered."""
+    expect(reader.page.locator(".sq-masthead")).to_have_attribute("data-snapshot", snapshot)
+
+
 def test_a_link_opens_its_passage_also_after_a_rebuild(
     reader: Reader, desk: BrowserContext, server: Server, seeds: Path, real_encoder: Encoder
 ) -> None:
@@ -277,13 +282,13 @@ def test_a_link_opens_its_passage_also_after_a_rebuild(
         expect(other.box).to_be_focused()
     garden = TEXTS["garden.md"].replace("Roses", "A bench stands by the gate.\n\nRoses")
     (seeds / "garden.md").write_text(garden, "utf-8")
-    build(seeds, server.index, real_encoder)
+    in_force(reader, build(seeds, server.index, real_encoder).snapshot)
     for other in opened("the passage has moved within the document since it was cited"):
         assert other.context.locator(".sq-passage").text_content() == quote
         assert other.context.locator("mark").all_text_contents() == evidence
         expect(other.context.locator("mark")).to_be_in_viewport()
     (seeds / "garden.md").write_text("# Garden\n\nBare.\n", "utf-8")
-    build(seeds, server.index, real_encoder)
+    in_force(reader, build(seeds, server.index, real_encoder).snapshot)
     for other in opened("the quoted passage is no longer in this document, so nothing is marked"):
         expect(other.context.locator("mark, .sq-passage")).to_have_count(0)
 

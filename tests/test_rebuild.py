@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from index.records import Progress
 from index.snapshot import current_id, examine, load_manifest
 from qa import open_index
 from qa.rebuild import BuildState, Loader, Rebuilder
+from qa.watch import Watcher
 from tests.fakes import HashEncoder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -149,6 +152,14 @@ def reach(rebuilder: Rebuilder, stage: str) -> BuildState:
     return state
 
 
+def until(true: Callable[[], object]) -> None:
+    """Return as soon as something is so."""
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, "it never came about"
+        time.sleep(0.005)
+
+
 def builder_of(index: Path) -> int:
     """Return the process that holds the lock."""
     return int(json.loads(IndexPaths(index).holder.read_text("utf-8"))["pid"])
@@ -259,6 +270,45 @@ def test_refresh_waits_for_the_build_under_way_and_builds_again(
     hold(orders, "")
     state = rebuilder.refresh()
     assert (state.number, state.outcome) == (2, "done")
+    with open_index(built, encoder=HashEncoder()) as opened:
+        assert opened.search("Late").results[0].citation.quote == "Late."
+
+
+def test_refresh_tells_of_a_build_that_failed(make: Make) -> None:
+    with pytest.raises(BuildError) as caught:
+        make(load=load_broken).refresh()
+    assert str(caught.value) == "the build failed (RuntimeError: odd thing); the error output says where"
+
+
+def test_a_refresh_that_is_cancelled_is_no_failure(make: Make, orders: Path) -> None:
+    rebuilder = make()
+    hold(orders, "prepare")
+    with ThreadPoolExecutor(1) as pool:
+        refreshed = pool.submit(rebuilder.refresh)
+        until(lambda: rebuilder.state.running)
+        reach(rebuilder, "prepare")
+        rebuilder.cancel()
+        assert refreshed.result(PATIENCE).outcome == "cancelled"
+
+
+def test_what_could_not_be_taken_in_while_another_held_the_lock_is_taken_in_later(
+    make: Make, built: Path, seeds: Path
+) -> None:
+    rebuilder = make()
+    old = in_force(built).id
+    with closing(Watcher(rebuilder.folder, rebuilder.refresh, built, quiet=0.1, again=0.1)) as watcher:
+        until(lambda: watcher.watching)
+        with lock(IndexPaths(built), "build of elsewhere"):
+            (seeds / "bridge.txt").write_text("Late.", "utf-8")
+            until(lambda: watcher.trouble)
+            assert watcher.trouble.startswith("changes of the documents are not taken in: ")
+            assert "(build of elsewhere)" in watcher.trouble
+            failed = rebuilder.state.number
+            until(lambda: rebuilder.state.number > failed)  # it is tried again
+            assert watcher.trouble
+            assert in_force(built).id == old
+        until(lambda: not watcher.trouble)
+        assert in_force(built).id != old
     with open_index(built, encoder=HashEncoder()) as opened:
         assert opened.search("Late").results[0].citation.quote == "Late."
 

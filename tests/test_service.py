@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +17,7 @@ from typing import Any
 import pytest
 
 from index import build
+from index.encode.protocol import FloatArray
 from index.errors import BuildLocked, QuestionError, SeedQAError, SeedsError, SettingsError, SnapshotError
 from index.layout import IndexPaths
 from index.load.walk import MAX_BYTES
@@ -19,10 +26,13 @@ from index.records import Skipped
 from index.snapshot import current_id
 from qa import Answer, Index
 from qa.config import Settings
+from qa.page.discretion import Discretion
 from qa.page.records import AddedFiles, EarlierSnapshot
 from qa.page.serve import Serving, is_loopback, run
-from qa.page.service import MAX_FILES, Service
+from qa.page.service import Service
+from qa.page.uploads import MAX_FILES
 from qa.rebuild import BuildState, Rebuilder
+from qa.watch import Watcher
 from tests.fakes import HashEncoder
 
 QUESTION = "When was the bridge built?"
@@ -119,6 +129,71 @@ def test_votes_are_those_on_the_question(service: Service) -> None:
         service.give_feedback(" ", first.link)
 
 
+def test_votes_that_can_t_be_read_take_no_answer_down(service: Service, built: Path) -> None:
+    assert service.votes_or_note(QUESTION) == ({}, "")
+    assert service.give_feedback(QUESTION, link_of(service))
+    assert service.votes_or_note(QUESTION) == (service.votes(QUESTION), "")
+    path = built / "feedback.jsonl"
+    path.write_bytes(path.read_bytes() + b"[1]\n")
+    with pytest.raises(SeedQAError) as caught:
+        service.votes(QUESTION)
+    assert service.votes_or_note(QUESTION) == ({}, str(caught.value))
+    assert str(caught.value).startswith(f"{path}, line 2, is not a judgement (")
+
+
+def test_patterns_are_few_and_short(service: Service) -> None:
+    assert service.search(QUESTION, documents=["bridge.txt"] * 99 + ["x" * 1000]).results
+    for documents, line in (
+        (["bridge.txt"] * 101, "documents has 101 patterns, expected at most 100"),
+        (["*", "x" * 1001], "a pattern of documents has 1,001 characters, expected at most 1,000"),
+    ):
+        for ask in (service.search, service.export_answer):
+            with pytest.raises(QuestionError) as caught:
+                ask(QUESTION, documents=documents)
+            assert str(caught.value) == line
+
+
+class _HeldEncoder(HashEncoder):
+    """Takes as long over a question as ``gate`` is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.busy, self.gate = threading.Event(), threading.Event()
+
+    def encode_question(self, question: str) -> FloatArray:
+        self.busy.set()
+        self.gate.wait()
+        return super().encode_question(question)
+
+
+def test_few_questions_are_worked_on_at_once(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qa.page.service.AT_ONCE", 1)
+    monkeypatch.setattr("qa.page.service.WAIT_SECONDS", 0.05)
+    encoder = _HeldEncoder()
+    with Index(built, tmp_path, encoder=encoder) as opened, ThreadPoolExecutor(2) as pool:
+        service = Service(opened, built, Rebuilder(built, tmp_path, model="fake", backend="fake"))
+        encoder.gate.set()
+        answer = service.search(QUESTION)
+        link = answer.results[0].citation.link
+        encoder.gate.clear()
+        encoder.busy.clear()
+        held = pool.submit(service.search, QUESTION)
+        encoder.busy.wait()
+        others: tuple[Callable[[], Any], ...] = (
+            lambda: service.search(QUESTION), lambda: service.open_passage(link), lambda: service.verify_citation(link),
+            lambda: service.verify_answer(answer), lambda: service.export_answer(QUESTION),
+            lambda: service.format_citation(link), lambda: service.give_feedback(QUESTION, link),
+        )  # fmt: skip
+        for other in others:
+            with pytest.raises(SeedQAError, match=r"^the server is busy; try again in a moment$"):
+                other()
+        monkeypatch.setattr("qa.page.service.WAIT_SECONDS", 30)
+        waiting = pool.submit(service.search, QUESTION)
+        encoder.gate.set()
+        assert held.result() == waiting.result() == answer
+        assert all(other() for other in others)  # and so none takes two turns
+
+
 # The index
 
 
@@ -134,7 +209,7 @@ def test_status(service: Service, seeds: Path, older: str, built: Path) -> None:
 
 
 def test_comparing(service: Service, older: str) -> None:
-    newer = service.manifest().id
+    newer = service.index.manifest.id
     for found in (service.compare_snapshots(), service.compare_snapshots(older), service.compare_snapshots("", newer)):
         assert (found.old, found.new, found.added, found.removed) == (older, newer, ("owl.txt",), ())
     assert service.compare_snapshots(newer, older).removed == ("owl.txt",)
@@ -142,13 +217,29 @@ def test_comparing(service: Service, older: str) -> None:
         service.compare_snapshots("x")
 
 
+def test_a_damaged_snapshot_is_not_compared_with(service: Service, older: str, built: Path, seeds: Path) -> None:
+    damaged = current_id(IndexPaths(built))
+    (seeds / "fox.txt").write_text("A fox sleeps in the barn.", "utf-8")
+    build(seeds, built, HashEncoder())
+    assert service.compare_snapshots().old == damaged
+    IndexPaths(built).snapshot(damaged).manifest.write_text("{", "utf-8")
+    assert (service.compare_snapshots().old, service.compare_snapshots().added) == (older, ("fox.txt", "owl.txt"))
+    with pytest.raises(SnapshotError):
+        service.compare_snapshots(damaged)
+    IndexPaths(built).snapshot(older).manifest.write_text("{", "utf-8")
+    with pytest.raises(QuestionError, match=r"^there is no other snapshot that can be read, "):
+        service.compare_snapshots()
+
+
 def test_there_is_nothing_to_compare_yet(service: Service) -> None:
-    with pytest.raises(QuestionError, match=r"^there is one snapshot only, nothing to compare it with; rebuild first$"):
+    with pytest.raises(
+        QuestionError, match=r"^there is no other snapshot that can be read, so nothing to compare; rebuild first$"
+    ):
         service.compare_snapshots()
 
 
 def test_going_back(service: Service, older: str, built: Path) -> None:
-    newer = service.manifest().id
+    newer = service.index.manifest.id
     assert service.restore_snapshot(older).snapshot == older
     assert service.search(QUESTION).snapshot == older == current_id(IndexPaths(built))
     assert [earlier.id for earlier in service.index_status().earlier] == [newer]
@@ -190,6 +281,66 @@ def test_a_file_that_is_there_is_never_replaced(service: Service, seeds: Path, u
     assert {refused.reason for refused in kept.refused} == {"a file of that name is there already; rename one of them"}
     assert (seeds / "bridge.txt").read_text("utf-8") == before
     assert not (seeds.parent / "outside.txt").exists()
+
+
+def test_what_stands_beside_a_file_is_not_touched(service: Service, seeds: Path, upload: Callable[..., Path]) -> None:
+    (seeds / "canal.txt.tmp").write_text("Mine.", "utf-8")
+    assert service.keep_files([("canal.txt", upload())]).added == ("canal.txt",)
+    assert (seeds / "canal.txt.tmp").read_text("utf-8") == "Mine."
+    assert (seeds / "canal.txt").stat().st_mode == (seeds / "canal.txt.tmp").stat().st_mode
+
+
+def test_of_two_at_once_one_gets_the_name(service: Service, seeds: Path, upload: Callable[..., Path]) -> None:
+    threads = 4
+    start = threading.Barrier(threads)
+
+    def add(name: str, path: Path) -> AddedFiles:
+        start.wait()
+        return service.keep_files([(name, path)])
+
+    with ThreadPoolExecutor(threads) as pool:
+        for number in range(20):
+            name = f"new-{number}.txt"
+            paths = [upload(str(thread) * 100_000) for thread in range(threads)]
+            kept = list(pool.map(add, [name] * threads, paths))
+            (winner,) = (path for path, one in zip(paths, kept, strict=True) if one.added)
+            assert (seeds / name).read_bytes() == winner.read_bytes()
+            assert sum(len(one.refused) for one in kept) == threads - 1
+    assert len(list(seeds.iterdir())) == 3 + 20
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_name_that_is_taken_meanwhile_stays_taken(
+    service: Service, seeds: Path, upload: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def synced(path: Path) -> None:
+        if path != seeds:
+            assert path.name.startswith(".")  # so that no watcher and no build sees it
+            (seeds / "taken.txt").write_text("Mine.", "utf-8")
+
+    def no_link(*_: Path) -> None:
+        raise OSError(errno.EPERM, "no links on this disk")
+
+    monkeypatch.setattr("qa.page.uploads.sync", synced)
+    if not links:
+        monkeypatch.setattr(os, "link", no_link)
+    kept = service.keep_files([("taken.txt", upload()), ("free.txt", upload())])
+    assert (kept.added, [refused.source for refused in kept.refused]) == (("free.txt",), ["taken.txt"])
+    assert (seeds / "taken.txt").read_text("utf-8") == "Mine."
+    assert (seeds / "free.txt").read_text("utf-8") == "A new file."
+    assert len(list(seeds.iterdir())) == 5
+
+
+def test_a_full_disk_leaves_nothing_behind(
+    service: Service, seeds: Path, upload: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("qa.page.uploads.sync", full)
+    with pytest.raises(SeedsError, match=r" can't be written \(No space left on device\); check its permissions"):
+        service.keep_files([("a.txt", upload())])
+    assert len(list(seeds.iterdir())) == 3
 
 
 @pytest.mark.parametrize(
@@ -310,14 +461,13 @@ def test_the_address_that_is_told_leads_there(serving: Serving, address: str) ->
     assert serving.address == address
 
 
-def test_another_folder_is_for_whoever_sits_at_this_computer(index: Index, built: Path, seeds: Path) -> None:
-    service = Service(index, built, Rebuilder(built, built, model="fake", backend="fake"), any_folder=False)
+def test_another_folder_is_for_whoever_sits_at_this_computer(open_service: Service, seeds: Path) -> None:
     message = (
         "^another folder can't be named here, where other computers reach the page; "
         "name it on the server: qa build FOLDER$"
     )
     with pytest.raises(SeedsError, match=message):
-        service.rebuild(str(seeds))
+        open_service.rebuild(str(seeds))
 
 
 @pytest.mark.parametrize(
@@ -334,3 +484,120 @@ def test_another_folder_is_for_whoever_sits_at_this_computer(index: Index, built
 )
 def test_what_counts_as_private(serving: Serving, private: bool) -> None:
     assert serving.private is private
+
+
+# What is told of where things are
+
+
+@pytest.fixture
+def open_service(index: Index, built: Path, tmp_path: Path) -> Iterator[Service]:
+    """A service that others can reach, and that watches the documents."""
+    with (
+        closing(Rebuilder(built, tmp_path, model="/srv/models/none", backend="fake")) as rebuilder,
+        closing(Watcher(rebuilder.folder, lambda: None, built)) as watcher,
+    ):
+        yield Service(index, built, rebuilder, watcher, private=False)
+
+
+def error_of(call: Callable[[], Any]) -> str:
+    with pytest.raises(SeedQAError) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_others_are_told_the_names_of_folders_only(
+    open_service: Service, service: Service, seeds: Path, built: Path, upload: Callable[..., Path]
+) -> None:
+    assert open_service.index_status().seeds == "seeds"
+    assert service.index_status().seeds == str(seeds)
+    assert open_service.keep_files([("a.txt", upload())]).folder == "seeds"
+    assert service.keep_files([("b.txt", upload())]).folder == str(seeds)
+    link = link_of(service)
+    (seeds / "bridge.txt").unlink()
+    why = "bridge.txt can't be read in {} (No such file or directory)"
+    answer = service.search(QUESTION)
+    assert open_service.verify_citation(link).detail == why.format("seeds")
+    assert service.verify_citation(link).detail == why.format(seeds)
+    assert why.format("seeds") in {check.detail for check in open_service.verify_answer(answer)}
+    assert why.format(seeds) in {check.detail for check in service.verify_answer(answer)}
+    assert error_of(lambda: open_service.restore_snapshot("0")).startswith("no snapshot '0' in index; expected one of ")
+    assert error_of(lambda: service.restore_snapshot("0")).startswith(f"no snapshot '0' in {built}; expected one of ")
+    (built / "feedback.jsonl").write_bytes(b"[1]\n")
+    assert open_service.votes_or_note(QUESTION)[1].startswith("index/feedback.jsonl, line 1, is not a judgement (")
+    assert service.votes_or_note(QUESTION)[1].startswith(f"{built / 'feedback.jsonl'}, line 1, ")
+
+
+def test_others_are_not_told_who_holds_the_lock(open_service: Service, service: Service, built: Path) -> None:
+    ident = current_id(IndexPaths(built))
+    with lock(IndexPaths(built), "build of /srv/secret"):
+        told = error_of(lambda: open_service.restore_snapshot(ident))
+        assert told == "index is locked by another process; wait until it ends, or end it, then try again"
+        assert f"{built} is locked by process {os.getpid()} on " in error_of(lambda: service.restore_snapshot(ident))
+        open_service.rebuild()
+        state = until_ended(open_service)
+    assert (state.outcome, state.seeds, str(built.parent) in state.to_json()) == ("failed", "seeds", False)
+    assert open_service.index_status().build == state
+
+
+def test_others_are_not_told_where_a_build_has_read(open_service: Service, service: Service, seeds: Path) -> None:
+    (seeds / "bridge.txt").write_text("", "utf-8")
+    state = open_service.rebuild()
+    assert state.seeds == "seeds"
+    assert until_ended(open_service).seeds == "seeds"
+    for path in seeds.iterdir():
+        path.unlink()
+    mends = "is empty; put text, Markdown or HTML files into it"
+    assert error_of(open_service.rebuild) == f"seeds folder seeds {mends}"
+    assert error_of(service.rebuild) == f"seeds folder {seeds} {mends}"
+    seeds.rmdir()
+    until(lambda: open_service.index_status().trouble)
+    assert open_service.index_status().trouble == (
+        "seeds folder seeds is gone; put it back, or build from another folder"
+    )
+
+
+def test_others_are_not_told_why_a_newer_snapshot_can_t_be_opened(
+    open_service: Service, service: Service, built: Path, older: str
+) -> None:
+    newer = current_id(IndexPaths(built))
+    manifest = f"snapshots/{newer}/manifest.json"
+    (built / manifest).write_text("{", "utf-8")
+    (told,), (full,) = open_service.search(QUESTION, k=1).notes, service.search(QUESTION, k=1).notes
+    assert told.startswith(f"a newer snapshot can't be opened, so this is from the one before: index/{manifest} ")
+    assert full == told.replace(f"index/{manifest}", str(built / manifest))
+    assert Answer.from_json(open_service.export_answer(QUESTION, k=1, style="json")).notes == (told,)
+    assert service.search(QUESTION).snapshot == older
+
+
+def until(true: Callable[[], object]) -> None:
+    end = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < end, "it never came about"
+        time.sleep(0.01)
+
+
+def until_ended(service: Service) -> BuildState:
+    until(lambda: not service.rebuild_status().running)
+    return service.rebuild_status()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("/srv/x/model.xml can't be read", "model.xml can't be read"),
+        ("model '/srv/some models/a' is bad", "model 'some models/a' is bad"),
+        ("missing: /a/b/c/, at:/d/e.txt (/f/g)", "missing: c/, at:e.txt (g)"),
+        (r"C:\Users\max\x.txt and \\box\share\y.txt", "x.txt and y.txt"),
+        ("https://a.org/b/c, text/html, notes/a.md and 1/2", "https://a.org/b/c, text/html, notes/a.md and 1/2"),
+        ("{home}/.cache/x.bin", "~/.cache/x.bin"),
+        ("{seeds}/a/b.txt, {seeds}2/c.txt, notes{seeds}/d", "docs/a/b.txt, my files/docs2/c.txt, notes{seeds}/d"),
+        ("{index}/snapshots", "idx/snapshots"),
+    ],
+)  # fmt: skip
+def test_paths_are_shortened(monkeypatch: pytest.MonkeyPatch, line: str, told: str) -> None:
+    folders = {"home": "/home/max", "seeds": "/data/my files/docs", "index": "/home/max/idx"}
+    monkeypatch.setenv("HOME", folders["home"])
+    monkeypatch.setenv("USERPROFILE", folders["home"])
+    roots = [Path(folders["index"]), Path(folders["seeds"]), Path("/")]
+    assert Discretion(lambda: roots, private=False).line(line.format(**folders)) == told.format(**folders)
+    assert Discretion(lambda: roots, private=True).line(line) == line

@@ -16,7 +16,7 @@ _UNSEEN = frozenset(
 _AROUND = frozenset("nav footer aside".split())
 _AROUND_ROLES = frozenset("navigation banner contentinfo search complementary menu menubar toolbar dialog".split())
 _AROUND_NAMES = frozenset(
-    "nav navbar navigation menu sidebar breadcrumb breadcrumbs footer cookie cookies cookie-banner skip-link "
+    "nav nav-panel navbar navigation menu sidebar breadcrumb breadcrumbs footer cookie cookies cookie-banner skip-link "
     "related toc".split()
 )
 _INLINE = frozenset(
@@ -140,7 +140,8 @@ class _Reader:
         if not raw:
             return
         if self._hidden is None and self._inside:
-            self._parts.append((raw, self._line))
+            # a tab between words is a space to a reader; one of ours stands between cells
+            self._parts.append((raw if self._pre else raw.replace("\t", " "), self._line))
         elif self._hidden is None or self._around:
             self._left_out += len(_SPACE.sub(" ", raw).strip())
         self._line += len(_NEWLINE.findall(raw))

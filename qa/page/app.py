@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from index.errors import SeedQAError
 from qa.page import cards, listings, texts
-from qa.page.asked import MOST, Asked, K, Question, ask, from_address, source
+from qa.page.asked import MOST, K, Question, ask, ask_again, from_address, source
 from qa.page.endpoints import HANDLERS, CheckedBlocks, keep_uploaded, tell_tools_in_json, told
 from qa.page.records import AddedFiles
 from qa.page.service import Service
@@ -69,7 +69,8 @@ class _Page:
                 self._draw_ask()
             with gr.Tab(texts.INDEX_TAB, id="index") as self.index_tab:
                 self._draw_index()
-        self.asked = gr.State(None)
+        self.asked = gr.JSON(visible=False)
+        """What the answer on the page was asked, as the browser tells it: the server keeps nothing of a reader's."""
         self.seen = gr.State(None)
         self._wire_ask()
         self._wire_index(blocks)
@@ -111,7 +112,7 @@ class _Page:
                         label=texts.FOLDER,
                         placeholder=texts.FOLDER_HINT,
                         elem_id="sq-folder",
-                        visible=self._service.any_folder,
+                        visible=self._service.private,
                     )
                     with gr.Row():
                         self.rebuild = gr.Button(texts.REBUILD, variant="primary", elem_id="sq-rebuild")
@@ -129,20 +130,21 @@ class _Page:
 
     def _wire_ask(self) -> None:
         form = [self.question, self.k, self.documents, self.threshold, self.group]
-        shown = [self.asked, self.results, self.source]
+        shown = [self.results, self.source]
         busy = {"js": "(...values) => seedqa.busy(values)", **_QUIET}
         asking = _wire([self.question.submit, self.ask.click, self.results.again], self._ask, form, shown, **busy)
         asking += _wire([self.chips.pick], self._pick, form, [self.question, *shown], **busy)
         asking += _wire([self.results.more], self._more, form, [self.k, *shown], **busy)
         for asked in asking:
             asked.then(None, js="() => seedqa.idle()", **_QUIET)
-        _wire([self.group.input], self._regroup, [self.asked, self.group], self.results, **_QUIET)
-        _wire([self.results.open, self.source.open], self._open, self.asked, self.source, **_QUIET)
+        asked_js = {"js": "(asked, group) => [seedqa.asked(), group]", **_QUIET}
+        _wire([self.group.input], self._regroup, [self.asked, self.group], self.results, **asked_js)
+        _wire([self.results.open, self.source.open], self._open, None, self.source, **_QUIET)
         changes = [self.question.change, self.k.change, self.documents.change, self.threshold.change]
         gr.on(changes, None, form[:4], None, js="(...values) => seedqa.compare(values)", **_QUIET)
 
     def _wire_index(self, blocks: gr.Blocks) -> None:
-        form = [self.question, self.k, self.documents, self.asked, self.results, self.source]
+        form = [self.question, self.k, self.documents, self.threshold, self.results, self.source]
         self._look_at_index: dict[str, Any] = {
             "fn": self._look,
             "inputs": [self.seen, self.find],
@@ -172,67 +174,71 @@ class _Page:
 
     # Asking and reading
 
+    @told()
     def _ask(
         self, question: str, k: float, documents: list[str] | None, threshold: float, group: bool
-    ) -> tuple[Asked | None, str, str]:
-        """Return what was asked, its cards, and no source."""
+    ) -> tuple[str, str]:
+        """Return the answer's cards, and no source."""
         asked = Question(question=question, k=int(k), documents=tuple(documents or ()), threshold=threshold)
-        return *ask(self._service, asked, group=group), ""
+        return ask(self._service, asked, group=group), ""
 
     def _pick(
         self, _: str, k: float, documents: list[str], threshold: float, group: bool, event: gr.EventData
-    ) -> tuple[str, Asked | None, str, str]:
+    ) -> tuple[str, str, str]:
         """Ask an example or a recent question."""
-        question = str(event._data["question"])
+        question = str(event.question)
         return question, *self._ask(question, k, documents, threshold, group)
 
-    def _more(self, question: str, k: float, *options: Any) -> tuple[int, Asked | None, str, str]:
+    def _more(self, question: str, k: float, *options: Any) -> tuple[int, str, str]:
         """Ask for some more passages."""
         more = min(MOST, int(k) + MORE)
         return more, *self._ask(question, more, *options)
 
-    def _regroup(self, asked: Asked | None, group: bool) -> str:
-        return cards.empty() if asked is None else asked.html(self._service, group=group)
+    @told()
+    def _regroup(self, asked: Any, group: bool) -> str:
+        return ask_again(self._service, asked, group=group)
 
-    def _open(self, asked: Asked | None, event: gr.EventData) -> str:
+    @told()
+    def _open(self, event: gr.EventData) -> str:
         """Return the source of a passage of the answer."""
-        return asked.source(self._service, int(event._data["rank"])) if asked else ""
+        return source(self._service, str(event.link), str(event.question), int(event.rank), int(event.ranks))
 
+    @told()
     def _arrive(self, request: gr.Request) -> tuple[Any, ...]:
         """Answer the question and open the passage that the page's address names."""
         query = {name: str(value) for name, value in request.query_params.items()}
         question = from_address(query, self._service.index.threshold)
-        asked, shown = ask(self._service, question, group=False) if question.question else (None, cards.empty())
+        shown = ask(self._service, question, group=False) if question.question else cards.empty()
         opened = source(self._service, query["open"], question.question) if query.get("open") else ""
-        return question.question, question.k, list(question.documents), asked, shown, opened
+        return question.question, question.k, list(question.documents), question.threshold, shown, opened
 
     # The index
 
+    @told()
     def _look(self, seen: tuple[str, int, bool] | None, wanted: str) -> tuple[Any, ...]:
         """Draw what changed since this page looked last: everything after a new snapshot, else a rebuild's progress."""
-        with told():
-            build = self._service.rebuild_status()
-            manifest = self._service.index.manifest
-            now = manifest.id, build.number, build.running
-            head = listings.masthead(manifest, build)
-            if now == seen:
-                unchanged = (gr.skip(),) * 5
-                progress = listings.build(build) if build.running else gr.skip()
-                return now, head, gr.skip(), progress, *unchanged, gr.skip()
-            status = self._service.index_status()
-            changes = self._service.compare_snapshots() if status.earlier else None
-            paths = [document.path for document in manifest.documents[:CHOICES]]
-            return (
-                now, head, listings.snapshot(status, manifest), listings.build(build),
-                listings.history(status, changes, changeable=not self._service.read_only), self._find(wanted),
-                listings.coverage(manifest), gr.Button(interactive=build.running),
-                gr.Dropdown(choices=[*_folders(paths), *paths]),
-                cards.chips(self._service.index.examples(EXAMPLES)),
-            )  # fmt: skip
+        build = self._service.rebuild_status()
+        manifest = self._service.index.manifest
+        now = manifest.id, build.number, build.running
+        head = listings.masthead(manifest, build)
+        if now == seen:
+            unchanged = (gr.skip(),) * 5
+            progress = listings.build(build) if build.running else gr.skip()
+            return now, head, gr.skip(), progress, *unchanged, gr.skip()
+        status = self._service.index_status()
+        changes = self._service.compare_snapshots(status.earlier[0].id, manifest.id) if status.earlier else None
+        paths = [document.path for document in manifest.documents[:CHOICES]]
+        return (
+            now, head, listings.snapshot(status, manifest), listings.build(build),
+            listings.history(status, changes, changeable=not self._service.read_only), self._find(wanted),
+            listings.coverage(manifest), gr.Button(interactive=build.running),
+            gr.Dropdown(choices=[*_folders(paths), *paths]),
+            cards.chips(self._service.index.examples(EXAMPLES)),
+        )  # fmt: skip
 
+    @told()
     def _find(self, wanted: str) -> str:
-        with told():
-            return listings.documents(self._service.list_documents(), wanted)
+        return listings.documents(self._service.list_documents(), wanted)
 
     def _rebuild(self, folder: str) -> str:
         return self._change(lambda: self._service.rebuild(folder))
@@ -241,10 +247,10 @@ class _Page:
         return self._change(self._service.cancel_rebuild)
 
     def _restore(self, event: gr.EventData) -> str:
-        ident = str(event._data["id"])
-        return self._change(lambda: texts.restored(self._service.restore_snapshot(ident).snapshot))
+        return self._change(lambda: texts.restored(self._service.restore_snapshot(str(event.id)).snapshot))
 
     @staticmethod
+    @told()
     def _change(change: Callable[[], str | BuildState]) -> str:
         """Change the index and return what is to be said about it; how far a build is, the page shows anyway."""
         try:
@@ -253,9 +259,9 @@ class _Page:
         except SeedQAError as error:
             return cards.problem(str(error))
 
+    @told()
     def _add_files(self, uploaded: list[dict[str, Any]] | None) -> dict[str, Any]:
-        with told():
-            return keep_uploaded(self._service, uploaded or []).to_dict()
+        return keep_uploaded(self._service, uploaded or []).to_dict()
 
     @staticmethod
     def _tell_added(added: dict[str, Any]) -> tuple[str, None]:
@@ -267,6 +273,7 @@ def create_app(service: Service, *, max_upload: int, mcp: bool = False, root_pat
 
     ``max_upload`` is in bytes. Nothing here checks who is asking: see qa.guard.
     """
+    in_browser = {**texts.IN_BROWSER, "threshold": service.index.threshold}
     with CheckedBlocks(title=texts.TITLE, analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
         _Page(service, blocks)
         blocks.add_endpoints(service)
@@ -287,7 +294,7 @@ def create_app(service: Service, *, max_upload: int, mcp: bool = False, root_pat
         mcp_server=mcp,
         theme=gr.themes.Default(primary_hue="emerald", **_FONTS),
         css=_text("page.css"),
-        head=f"<script>const seedqaTexts = {json.dumps(texts.IN_BROWSER)};\n{_text('page.js')}</script>",
+        head=f"<script>const seedqaTexts = {json.dumps(in_browser)};\n{_text('page.js')}</script>",
     )
     if mcp:
         tell_tools_in_json(blocks)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from index.errors import CitationError, QuestionError
-from qa.answer import Answer
-from qa.page import cards
+import msgspec
+
+from index.errors import SeedQAError
+from qa.context import AROUND
+from qa.page import cards, texts
 from qa.page.service import Service
 
 MOST = 50
 """Passages that the page shows at most."""
 
 K = 5
+
+_SHARE = re.compile(r"0(\.\d{1,4})?|1(\.0)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,58 +33,59 @@ class Question:
     threshold: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A question and its answer, kept for the reader's next click."""
-
-    question: Question
-    answer: Answer
-
-    def html(self, service: Service, *, group: bool) -> str:
-        """Return the answer as the page shows it, each citation verified."""
-        k = self.question.k
-        asked = {
-            "question": self.answer.question,
-            "k": k,
-            "documents": self.question.documents,
-            "threshold": self.question.threshold,
-            "at": time.time_ns(),  # no two are the same text, so that the browser takes every one for new
-        }
-        checks = service.index.verify_answer(self.answer)
-        votes = service.votes(self.answer.question)
-        return cards.answer(self.answer, checks, votes, asked, group=group, more=len(self.answer.results) == k < MOST)
-
-    def source(self, service: Service, rank: int) -> str:
-        """Return the source of the passage of that rank, or of the nearest rank that there is."""
-        results = self.answer.results
-        place = min(max(1, rank), len(results))
-        return source(service, results[place - 1].citation.link, self.answer.question, place, len(results))
-
-
-def ask(service: Service, question: Question, *, group: bool) -> tuple[Asked | None, str]:
-    """Return the answer to a question and its HTML; what can't be asked is told in the answer's place."""
+def ask(service: Service, question: Question, *, group: bool) -> str:
+    """Return the answer to a question as HTML, each citation verified; why there is none is told in its place."""
     try:
         answer = service.search(question.question, question.k, list(question.documents), question.threshold)
-    except QuestionError as error:
-        return None, cards.problem(str(error))
-    asked = Asked(question=question, answer=answer)
-    return asked, asked.html(service, group=group)
+        checks = service.verify_answer(answer)
+    except SeedQAError as error:
+        return cards.problem(str(error))
+    votes, trouble = service.votes_or_note(answer.question)
+    answer = replace(answer, notes=(*answer.notes, trouble)) if trouble else answer
+    asked = {
+        "question": answer.question,
+        "k": question.k,
+        "documents": question.documents,
+        "threshold": question.threshold,
+        "at": time.time_ns(),  # no two are the same text, so that the browser takes every one for new
+    }
+    more = len(answer.results) == question.k < MOST
+    return cards.answer(answer, checks, votes, asked, group=group, more=more)
+
+
+def ask_again(service: Service, asked: Any, *, group: bool) -> str:
+    """Return the answer to what the page says it was asked, or the empty place where it was asked nothing."""
+    if not asked:
+        return cards.empty()
+    try:
+        question = msgspec.convert(asked, Question)
+    except msgspec.ValidationError:
+        return cards.problem(texts.NOT_ASKED)
+    return ask(service, question, group=group)
 
 
 def source(service: Service, link: str, question: str, rank: int = 0, ranks: int = 0) -> str:
-    """Return the source that a citation link opens; why it can't be opened is told in its place."""
+    """Return the source that a citation link opens; why it can't be opened is told in its place.
+
+    ``rank`` is the passage's among ``ranks`` of an answer, 0 for none.
+    """
     try:
-        return cards.context(service.index.open_passage(link, question), rank, ranks)
-    except CitationError as error:
+        shown = service.open_passage(link, question, AROUND)
+        check = service.verify_known(shown.citation) if shown.citation else None
+        return cards.context(shown, check, rank, ranks)
+    except SeedQAError as error:
         return cards.no_context(str(error))
 
 
 def from_address(query: Mapping[str, str], threshold: float) -> Question:
-    """Return the question in a page's address: ``q``, ``k`` and ``in``, a document a line."""
-    k = query.get("k", "")
+    """Return the question in a page's address: ``q``, ``k``, ``t`` (threshold) and ``in``, a document a line.
+
+    What is missing or makes no sense takes its default, ``threshold`` for one.
+    """
+    k, limit = query.get("k", ""), query.get("t", "")
     return Question(
         question=query.get("q", ""),
         k=min(max(1, int(k)), MOST) if k.isascii() and k.isdigit() and len(k) < 4 else K,
         documents=tuple(filter(None, query.get("in", "").split("\n"))),
-        threshold=threshold,
+        threshold=float(limit) if _SHARE.fullmatch(limit) else threshold,
     )

@@ -89,7 +89,8 @@ def _outdated() -> Markup:
 
 def _notes(found: Answer) -> Markup:
     return Markup("").join(
-        Markup('<p class="sq-note"><span aria-hidden="true">⚠ </span>Note: {}</p>').format(note) for note in found.notes
+        Markup('<p class="sq-note"><span aria-hidden="true">⚠ </span>{}</p>').format(texts.NOTE.format(note))
+        for note in found.notes
     )
 
 
@@ -179,17 +180,17 @@ def _section(citation: Citation) -> Markup:
     return Markup('<span class="sq-name">{}</span> · ').format(" › ".join(citation.section))
 
 
-def _state(check: Verification, rank: int) -> Markup:
+def _state(check: Verification, place: int | str) -> Markup:
     """Return the state of a citation as a sign and a word."""
     return Markup('<span class="sq-state sq-{}" id="sq-state-{}"><span aria-hidden="true">{}</span> {}</span>').format(
-        check.status.replace(" ", "-"), rank, texts.STATES[check.status], check.status
+        check.status.replace(" ", "-"), place, texts.STATES[check.status], check.status
     )
 
 
-def _detail(check: Verification, rank: int) -> Markup:
+def _detail(check: Verification, place: int | str) -> Markup:
     """Return the sentence behind the state of a citation, shown where something is wrong with it."""
     hidden = Markup(" hidden") if check.status == "verified" else ""
-    return Markup('<p class="sq-detail" id="sq-detail-{}"{}>{}</p>').format(rank, hidden, check.detail)
+    return Markup('<p class="sq-detail" id="sq-detail-{}"{}>{}</p>').format(place, hidden, check.detail)
 
 
 def _copies(citation: Citation) -> Markup:
@@ -214,12 +215,15 @@ def _votes(link: str, vote: bool | None) -> Markup:
     )
 
 
-def context(shown: Context, rank: int, ranks: int) -> Markup:
-    """Return a source around its passage. ``rank`` is the passage's among ``ranks`` of an answer; 0 for none."""
+def context(shown: Context, check: Verification | None, rank: int, ranks: int) -> Markup:
+    """Return a source around its passage, with the state of its citation where the passage was located.
+
+    ``rank`` is the passage's among ``ranks`` of an answer; 0 for none.
+    """
     return Markup(
         '<aside class="sq-context" aria-labelledby="sq-context-title" data-rank="{}" data-link="{}">'
         '<header><div><h2 id="sq-context-title" tabindex="-1"><span class="sq-hidden">{}: </span>{}</h2>'
-        '<p class="sq-place">{}<span class="sq-path">{}</span></p></div>{}</header>{}'
+        '<p class="sq-place">{}<span class="sq-path">{}</span> {}</p></div>{}</header>{}{}'
         '<div class="sq-source sq-{}" tabindex="0" role="region" aria-label="{}" dir="auto">{}{}{}</div></aside>'
     ).format(
         rank,
@@ -228,7 +232,9 @@ def context(shown: Context, rank: int, ranks: int) -> Markup:
         shown.title,
         _section(shown.citation) if shown.citation else "",
         shown.citation.place if shown.citation else shown.source,
+        _state(check, "here") if check else "",
         _walk(rank, ranks),
+        _detail(check, "here") if check else "",
         Markup('<p class="sq-note" role="status">{}</p>').format(shown.note) if shown.note else "",
         shown.format,
         shown.title,

@@ -9,19 +9,21 @@ import logging
 import re
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Union, get_args, get_origin, get_type_hints
 
 import gradio as gr
 import msgspec
-from gradio import route_utils
 from gradio.events import api
+from gradio.route_utils import FnIndexInferError
+from gradio.utils import get_upload_folder
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from index.errors import QuestionError, SeedQAError
+from qa.page import texts
 from qa.page.records import AddedFiles
 from qa.page.service import Service
 
@@ -34,6 +36,12 @@ ENDPOINTS = (
 
 TOOLS = ("search", "open_passage", "verify_citation", "list_documents")
 """Those that are also tools of the MCP server."""
+
+AT_ONCE, WAITING = 4, 100
+"""Calls by way of the queue: how many of one endpoint run at a time, and how many of all may wait for that."""
+
+SESSIONS = 200
+"""Sessions of which Gradio keeps what their pages show. Each call by way of the queue makes one of 0.1 MB."""
 
 _SHOWN = 60
 """Characters of a wrong value that an error repeats."""
@@ -69,10 +77,12 @@ def told() -> Iterator[None]:
     """Show expected errors to the one who asked; of others, that there was one: the server's error output has it."""
     try:
         yield
+    except gr.Error:
+        raise
     except SeedQAError as error:
         raise Told(str(error)) from error
     except Exception as error:
-        raise gr.Error("this failed; the error output of the server says why", title="") from error
+        raise gr.Error(texts.FAILED, title="") from error
 
 
 class CheckedBlocks(gr.Blocks):
@@ -85,6 +95,8 @@ class CheckedBlocks(gr.Blocks):
     def __init__(self, **settings: Any) -> None:
         self._signatures: dict[str, inspect.Signature] = {}
         super().__init__(**settings)
+        self.state_session_capacity = SESSIONS
+        self.queue(max_size=WAITING, default_concurrency_limit=AT_ONCE)
 
     def add_endpoints(self, service: Service) -> None:
         """Make the methods of a service endpoints."""
@@ -106,20 +118,37 @@ class CheckedBlocks(gr.Blocks):
             for ident, label in zip([*added["inputs"], *added["outputs"]], labels, strict=True):
                 self.blocks[ident].label = label  # type: ignore[union-attr]
 
+    async def process_api(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Answer a call; whatever goes wrong in it is one line."""
+        with told():
+            answer: dict[str, Any] = await super().process_api(*args, **kwargs)
+            return answer
+
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
         """Return the inputs of a function as it gets them, each of the type that it says and all that were left out."""
-        with told():
-            signature = self._signatures.get(block_fn.api_name)
-            checked = list(inputs) if signature is None else _bound(signature, inputs)
-            if len(checked) < len(block_fn.inputs):
-                raise QuestionError(f"{len(checked)} values were sent, expected {len(block_fn.inputs)}")
-            _check_files(checked, Path(self.GRADIO_CACHE))
-        prepared: list[Any] = await super().preprocess_data(block_fn, checked, *args, **kwargs)
+        if block_fn.fn is None:  # what the browser does alone
+            raise QuestionError(texts.NO_ENDPOINT)
+        signature = self._signatures.get(block_fn.api_name)
+        checked = list(inputs) if signature is None else _bound(signature, inputs)
+        if len(checked) < len(block_fn.inputs):
+            raise QuestionError(f"{len(checked)} values were sent, expected {len(block_fn.inputs)}")
+        _check_files(checked)
+        try:
+            prepared: list[Any] = await super().preprocess_data(block_fn, checked, *args, **kwargs)
+        except gr.Error as error:
+            raise Told(str(error.message)) from error  # Gradio's own, of a number out of its range
+        except (ValueError, TypeError, LookupError, AttributeError) as error:  # which speak of how the page is made
+            raise QuestionError(texts.UNFIT) from error
         return prepared
 
 
 def keep_uploaded(service: Service, files: Sequence[Mapping[str, Any]]) -> AddedFiles:
-    """Move files from where Gradio received them into the folder of documents, under the names that they had."""
+    """Move files from where Gradio received them into the folder of documents, under the names that they had.
+
+    Raises QuestionError, and touches none, where one of them was not uploaded.
+    """
+    for file in files:
+        _check_uploaded(file.get("path"))
     received = [(file.get("orig_name"), Path(file["path"])) for file in files]
     try:
         return service.keep_files([(name if isinstance(name, str) else path.name, path) for name, path in received])
@@ -129,12 +158,11 @@ def keep_uploaded(service: Service, files: Sequence[Mapping[str, Any]]) -> Added
 
 
 def _endpoint(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method as an endpoint: records become plain JSON, expected errors one line."""
+    """Return a method as an endpoint: records become plain JSON."""
 
     @wraps(method)
     def endpoint(*args: Any) -> Any:
-        with told():
-            return msgspec.to_builtins(method(*args))
+        return msgspec.to_builtins(method(*args))
 
     signature = inspect.signature(method, eval_str=True)
     shown = signature.replace(return_annotation=_as_json(signature.return_annotation))
@@ -211,46 +239,58 @@ def _words(kind: Any) -> str:
     return _WORDS[kind]
 
 
-def _check_files(values: list[Any], uploads: Path) -> None:
-    """Raise QuestionError where anywhere in the values there is a file that is not one of the ``uploads``."""
+def _check_files(values: list[Any]) -> None:
+    """Raise QuestionError where anywhere in the values there is a file that was not uploaded."""
     pending = list(values)
     while pending:
         part = pending.pop()
-        if isinstance(part, dict) and "path" in part and "meta" in part and not _is_uploaded(part["path"], uploads):
-            raise QuestionError(f"file {_shown(part['path'])} was not uploaded; send it to /gradio_api/upload")
+        if isinstance(part, dict) and "path" in part and "meta" in part:
+            _check_uploaded(part["path"])
         pending.extend(part.values() if isinstance(part, dict) else part if isinstance(part, list) else ())
 
 
-def _is_uploaded(path: Any, uploads: Path) -> bool:
-    try:
+def _check_uploaded(path: Any) -> None:
+    """Raise QuestionError where a path is not that of a file in the folder for uploads."""
+    with suppress(OSError, ValueError, TypeError, RuntimeError):
         found = Path(path).resolve(strict=True)
-        return found.is_file() and found.is_relative_to(uploads.resolve())
-    except (OSError, ValueError, TypeError, RuntimeError):
-        return False
+        if found.is_file() and found.is_relative_to(Path(get_upload_folder()).resolve()):
+            return
+    raise QuestionError(f"file {_shown(path)} was not uploaded; send it to /gradio_api/upload")
+
+
+def _unknown(request: Request, error: Exception) -> Response:
+    """Answer a call of an endpoint that there is not, by a name or by a number."""
+    named = error.args == (f"/{request.path_params.get('api_name')}",)
+    numbered = len(error.args) == 1 and isinstance(error.args[0], int)
+    if not (isinstance(error, FnIndexInferError) or (_is_call(request) and (named or numbered))):
+        raise error
+    return JSONResponse({"error": texts.NO_ENDPOINT}, 404)
+
+
+def _misnamed(request: Request, error: Exception) -> Response:
+    """Answer a call by names that are not those of the endpoint's parameters."""
+    line = str(error).partition(". ")[0]
+    if not (_is_call(request) and line.startswith(("No value provided for required argument", "Parameter `"))):
+        raise error
+    return JSONResponse({"error": line}, 422)
+
+
+def _busy(*_: object) -> Response:
+    """Answer a call for which there is no more room in the queue."""
+    return JSONResponse({"error": texts.BUSY}, 503, {"retry-after": "1"})
 
 
 def _is_call(request: Request) -> bool:
     return any(part in request.url.path for part in ("/gradio_api/run/", "/gradio_api/call/", "/gradio_api/queue/"))
 
 
-def _unknown(request: Request, error: Exception) -> Response:
-    if not _is_call(request):
-        raise error
-    return JSONResponse({"error": "there is no endpoint of that name; /gradio_api/info lists them"}, 404)
-
-
-def _misnamed(request: Request, error: Exception) -> Response:
-    if not _is_call(request):
-        raise error
-    return JSONResponse({"error": str(error).partition(". ")[0]}, 422)
-
-
-HANDLERS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
-    getattr(route_utils, "FnIndexInferError", KeyError): _unknown,
+HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Response]] = {
+    FnIndexInferError: _unknown,
     KeyError: _unknown,
     TypeError: _misnamed,
+    503: _busy,
 }
-"""Errors that leave Gradio's routes where a call names an endpoint or a parameter that there is not."""
+"""What Gradio's routes let out where a call can't be taken, and what becomes of it. All else is the server's fault."""
 
 
 def tell_tools_in_json(blocks: gr.Blocks) -> None:

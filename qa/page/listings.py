@@ -24,7 +24,7 @@ def masthead(manifest: Manifest, build: BuildState) -> Markup:
     facts = (
         texts.count(manifest.counts.documents, "document"),
         texts.count(manifest.counts.passages, "passage"),
-        Markup("snapshot <code>{}</code>").format(manifest.id),
+        Markup("{} <code>{}</code>").format(texts.IN_FORCE, manifest.id),
     )
     working = Markup(' · <span class="sq-working">{}</span>').format(texts.progress(build)) if build.running else ""
     return Markup(
@@ -84,7 +84,7 @@ def coverage(manifest: Manifest) -> Markup:
     parts = [Markup("<h2>{}</h2>").format(texts.COVERAGE)]
     total = len(manifest.documents) + len(manifest.skipped)
     if manifest.skipped:
-        shown = f"{len(manifest.skipped):,} of {texts.count(total, 'file')}"
+        shown = texts.OF_FILES.format(left_out=len(manifest.skipped), files=texts.count(total, "file"))
         parts.append(_reasons(shown, manifest.skipped))
     else:
         parts.append(Markup("<p>{}</p>").format(texts.COVERAGE_NONE))

@@ -6,10 +6,11 @@ const seedqa = (() => {
 
   const RECENT = "seedqa.recent", KEPT = 8, TOP = 10;
   const narrow = matchMedia("(max-width: 900px)"); // as in page.css: there the source covers the answers
-  const parts = {}; // id of a piece of the page -> { element, props }
+  const parts = {}; // id of a piece of the page -> the values that Gradio draws it from
   let opener = null; // the button that opened the source, and where it was
   let sent = null; // what was pressed to ask, until the answer is there
   let waiting = 0;
+  let checkedFor = ""; // the snapshot for which outdated results were verified again
 
   const one = (selector, within = document) => within.querySelector(selector);
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -42,12 +43,23 @@ const seedqa = (() => {
 
   // Calls a named endpoint, the one that programs use.
   async function call(name, values) {
-    const response = await fetch(new URL(`gradio_api/run/${name}`, document.baseURI), {
-      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ data: values }),
-    });
-    const found = await response.json();
-    if (!response.ok) throw new Error(found.error || found.detail || response.statusText);
+    const root = new URL(window.gradio_config.root, location.href).pathname.replace(/\/$/, "");
+    let response, found;
+    try {
+      response = await fetch(`${root}/gradio_api/run/${name}`, {
+        method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ data: values }),
+      });
+      found = await response.json();
+    } catch {
+      throw new Error(seedqaTexts.noAnswer);
+    }
+    if (!response.ok) throw new Error(found.error || seedqaTexts.noAnswer);
     return found.data[0];
+  }
+
+  // What the answer on the page was asked.
+  function asked() {
+    return answer() ? JSON.parse(answer().dataset.asked) : null;
   }
 
   // Asking
@@ -66,6 +78,7 @@ const seedqa = (() => {
   function idle() {
     clearTimeout(waiting);
     one("#sq-results")?.setAttribute("aria-busy", "false");
+    if (!answer()) sent = null;
     return [];
   }
 
@@ -74,25 +87,28 @@ const seedqa = (() => {
     const shown = answer();
     const pressed = sent;
     sent = null;
-    if (!shown) return;
-    const asked = JSON.parse(shown.dataset.asked);
+    one("#sq-chips").classList.toggle("sq-asked", Boolean(shown)); // a narrow window has no room for both
+    if (!shown) return say("");
     say(shown.dataset.said);
-    remember(asked.question);
-    nameAddress(asked);
+    remember(asked().question);
+    nameAddress(asked());
     outdated();
     if (pressed) lead(pressed);
     const heading = one("#sq-heading");
-    if (heading.getBoundingClientRect().top > innerHeight - 100) heading.scrollIntoView();
+    if (heading.getBoundingClientRect().top > innerHeight * 0.8) heading.scrollIntoView();
   }
 
-  function nameAddress(asked) {
+  // The address reopens the answer; each question is a step of the browser's history.
+  function nameAddress({ question, k, documents, threshold }) {
     const address = new URL(location.href);
     address.search = "";
-    address.searchParams.set("q", asked.question);
-    if (asked.k !== 5) address.searchParams.set("k", asked.k);
-    if (asked.documents.length) address.searchParams.set("in", asked.documents.join("\n"));
-    history.replaceState(null, "", address);
-    document.title = `${asked.question} – ${seedqaTexts.title}`;
+    address.searchParams.set("q", question);
+    if (k !== 5) address.searchParams.set("k", k);
+    if (documents.length) address.searchParams.set("in", documents.join("\n"));
+    if (threshold !== seedqaTexts.threshold) address.searchParams.set("t", threshold);
+    const step = new URL(location.href).searchParams.get("q") === question ? "replaceState" : "pushState";
+    if (address.href !== location.href) history[step](null, "", address);
+    document.title = `${question} – ${seedqaTexts.title}`;
   }
 
   // The button that was pressed may be gone: lead on to what it was pressed for.
@@ -116,15 +132,16 @@ const seedqa = (() => {
   function outdated() {
     const shown = answer();
     if (!shown) return;
-    const asked = JSON.parse(shown.dataset.asked);
+    const was = asked();
     const now = form && { question: form[0].trim(), k: form[1], documents: form[2] || [], threshold: form[3] };
     const differs = now && ["question", "k", "documents", "threshold"].some(
-      (name) => JSON.stringify(now[name]) !== JSON.stringify(asked[name]));
+      (name) => JSON.stringify(now[name]) !== JSON.stringify(was[name]));
     const inForce = one(".sq-masthead")?.dataset.snapshot;
     const old = inForce && inForce !== shown.dataset.snapshot;
     const banner = one(".sq-outdated", shown);
     const why = differs ? seedqaTexts.outdatedAsked : old ? seedqaTexts.outdatedIndex : "";
     shown.classList.toggle("sq-stale", Boolean(why));
+    if (old && inForce !== checkedFor) recheck(inForce);
     if (banner.hidden === !why && one(".sq-why", banner).textContent === why) return;
     one(".sq-why", banner).textContent = why;
     banner.hidden = !why;
@@ -200,7 +217,7 @@ const seedqa = (() => {
 
   // Checking and judging a passage
 
-  async function verify(button) {
+  async function verify(button, loud = true) {
     const { rank, link } = button.dataset;
     button.setAttribute("aria-busy", "true");
     try {
@@ -211,20 +228,25 @@ const seedqa = (() => {
       badge.replaceChildren(make("span", "", seedqaTexts.signs[found.status], { "aria-hidden": "true" }), ` ${found.status}`);
       detail.textContent = found.detail;
       detail.hidden = found.status === "verified";
-      toast(`${found.status}: ${found.detail}`);
+      if (loud) toast(`${found.status}: ${found.detail}`);
     } catch (error) {
-      toast(error.message);
+      if (loud) toast(error.message);
     } finally {
       button.removeAttribute("aria-busy");
     }
   }
 
+  // A new snapshot means that documents have changed: what was verified may not be so any more.
+  async function recheck(snapshot) {
+    checkedFor = snapshot;
+    for (const button of all('.sq-card [data-action="verify"]')) await verify(button, false);
+  }
+
   async function vote(button) {
     const { link } = button.dataset;
     const pressed = button.getAttribute("aria-pressed") === "true";
-    const asked = JSON.parse(answer().dataset.asked);
     try {
-      await call("give_feedback", [asked.question, link, pressed ? null : button.dataset.useful === "true"]);
+      await call("give_feedback", [asked().question, link, pressed ? null : button.dataset.useful === "true"]);
       if (button.dataset.link !== link) return; // as above
       for (const other of all(".sq-vote", button.parentElement)) {
         other.setAttribute("aria-pressed", String(!pressed && other === button));
@@ -289,7 +311,7 @@ const seedqa = (() => {
     const back = opener?.button.isConnected ? opener.button : box();
     const { scroll } = opener || {};
     const top = back.getBoundingClientRect().top;
-    source.props.value = ""; // is drawn in a microtask
+    source.value = ""; // is drawn in a microtask
     queueMicrotask(() => {
       sourceShown();
       back.focus({ preventScroll: true });
@@ -308,6 +330,12 @@ const seedqa = (() => {
     return false;
   }
 
+  // What the server needs to open a passage: the buttons beside a source name only its rank.
+  function passage({ dataset: { rank } }) {
+    const { link } = one(`.sq-card[data-rank="${rank}"] [data-action="open"]`).dataset;
+    return { link, rank, ranks: all(".sq-card").length, question: asked().question };
+  }
+
   // Buttons
 
   function act(button, trigger, raised) {
@@ -316,13 +344,13 @@ const seedqa = (() => {
     switch (action) {
       case "copy": return copy(button.dataset.text);
       case "copy-link": return copy(linkTo(button.dataset.link));
-      case "save-json": return save(shown.dataset.json, "application/json", "answer.json");
-      case "save-markdown": return save(shown.dataset.markdown, "text/markdown", "answer.md");
+      case "save-json": return save(shown.dataset.json, "application/json", seedqaTexts.jsonFile);
+      case "save-markdown": return save(shown.dataset.markdown, "text/markdown", seedqaTexts.markdownFile);
       case "verify": return verify(button);
       case "vote": return vote(button);
       case "forget": return forget();
       case "close": return close();
-      case "open": if (!open(button)) return; break;
+      case "open": return open(button) && trigger(action, passage(button));
       case "pick": case "again": case "more": sent = { action, cards: all(".sq-card").length };
     }
     if (raised.includes(action)) trigger(action, { ...button.dataset });
@@ -330,7 +358,7 @@ const seedqa = (() => {
 
   function listen(element, props, trigger, watch, raised) {
     const ident = element.closest("[id^='sq-']")?.id;
-    parts[ident] = { element, props };
+    parts[ident] = props;
     element.addEventListener("click", (event) => {
       const button = event.target.closest("[data-action]");
       if (!button || button.disabled) return;
@@ -357,6 +385,7 @@ const seedqa = (() => {
   }
 
   narrow.addEventListener("change", cover);
+  addEventListener("popstate", () => location.reload());
 
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
@@ -377,5 +406,5 @@ const seedqa = (() => {
     });
   }
 
-  return { busy, compare, idle, listen };
+  return { asked, busy, compare, idle, listen };
 })();

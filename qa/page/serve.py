@@ -42,16 +42,19 @@ ANY = {"0.0.0.0", "::"}  # noqa: S104 - no name to be reached under
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MAX_BODY = 2**20
 """Bytes of a request that is no upload."""
+MAX_UPLOADS = 3
+"""Of the largest upload: how much may wait to be added; Gradio takes away after an hour what was not."""
 PATIENCE, GRACE = 1.0, 5
 """Seconds that streams and other answers have to end in when the server ends."""
 _ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]*[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
 PATHS = (
     "/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/gradio_api/info", "/gradio_api/openapi.json",
-    "/gradio_api/heartbeat", "/gradio_api/upload", "/gradio_api/upload_progress", "/gradio_api/queue/join",
-    "/gradio_api/queue/data", "/gradio_api/queue/status", "/gradio_api/cancel", "/gradio_api/reset",
-    "/gradio_api/app_id",
+    "/gradio_api/heartbeat", "/gradio_api/queue/join", "/gradio_api/queue/data", "/gradio_api/queue/status",
+    "/gradio_api/cancel", "/gradio_api/reset", "/gradio_api/app_id",
 )  # fmt: skip
+UPLOAD = "/gradio_api/upload"
+UPLOAD_PATHS = (UPLOAD, "/gradio_api/upload_progress")
 PREFIXES = ("/assets/", "/static/", "/svelte/", "/gradio_api/run/", "/gradio_api/call/", "/gradio_api/heartbeat/")
 MCP_PATHS = ("/gradio_api/mcp", "/gradio_api/mcp/", "/gradio_api/mcp/http", "/gradio_api/mcp/http/")
 """Gradio's routes that the page, the API and the MCP server need; others (files, proxies, streams) are not there."""
@@ -106,7 +109,7 @@ def run(
     with (
         closing(_bind(serving)) as listener,
         _opened(settings, serving, progress or nullcontext(no_progress), encoder) as service,
-        _without_gradio_settings(),
+        _without_gradio_settings() as uploads,
     ):
         threading.Thread(target=_warm_up, args=(service.index,), name="warm-up", daemon=True).start()
         from qa.page.app import create_app  # noqa: PLC0415 - loads Gradio, which reads its settings at once
@@ -114,7 +117,7 @@ def run(
         app = create_app(service, max_upload=serving.max_upload, mcp=serving.mcp, root_path=serving.root_path)
         streams = Streams(app)
         config = uvicorn.Config(
-            _below(serving.root_path, _guarded(streams, serving)),
+            _below(serving.root_path, _guarded(streams, serving, uploads)),
             log_level="error",
             access_log=False,
             server_header=False,
@@ -123,24 +126,40 @@ def run(
             ssl_certfile=serving.certificate,
             ssl_keyfile=serving.key,
         )
-        address = f"{serving.address}:{listener.getsockname()[1]}{serving.root_path}/"
-        _Server(config, lambda: tell(f"Ask in the browser: {address}"), streams.leave).run(sockets=[listener])
+        lines = _greeting(serving, listener.getsockname()[1])
+        _Server(config, lambda: tell("\n".join(lines)), streams.leave).run(sockets=[listener])
+
+
+def _greeting(serving: Serving, port: int) -> list[str]:
+    """Return what whoever has started the server is to know: where the page is, and what is not as it should be."""
+    lines = [f"Ask in the browser: {serving.address}:{port}{serving.root_path}/"]
+    if serving.host in ANY and not serving.allowed_hosts:
+        lines.append("Other computers reach it by an address of this one; by a name only with --allow-host NAME")
+    if not is_loopback(serving.host) and serving.certificate is None:
+        lines.append(
+            "Warning: without TLS the password can be read on the network; "
+            "give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy that has TLS"
+        )
+    return lines
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
     """Stand in for the page."""
 
 
-def _guarded(app: ASGIApp, serving: Serving) -> Guard:
+def _guarded(app: ASGIApp, serving: Serving, uploads: Path | None = None) -> Guard:
     return Guard(
         app,
         hosts={*LOOPBACK, *serving.allowed_hosts, *({serving.host} - ANY)},
         login=serving.login,
-        paths=PATHS + (MCP_PATHS if serving.mcp else ()),
+        paths=PATHS + (() if serving.read_only else UPLOAD_PATHS) + (MCP_PATHS if serving.mcp else ()),
         prefixes=PREFIXES,
         max_body=MAX_BODY,
-        upload_paths=("/gradio_api/upload",),
+        upload_paths=(UPLOAD,),
         max_upload=serving.max_upload,
+        any_address=serving.host in ANY,
+        uploads=uploads,
+        max_uploads=MAX_UPLOADS * serving.max_upload,
     )
 
 
@@ -164,13 +183,13 @@ def _warm_up(index: Index) -> None:
 
 
 @contextmanager
-def _without_gradio_settings() -> Iterator[None]:
+def _without_gradio_settings() -> Iterator[Path]:
     """Take Gradio's own variables away, which could open what is closed here, and give it a folder for uploads."""
     for name in [name for name in os.environ if name.startswith("GRADIO_")]:
         del os.environ[name]
     with TemporaryDirectory(prefix="seedqa-", ignore_cleanup_errors=True) as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads
-        yield
+        yield Path(uploads)
 
 
 class _Server(uvicorn.Server):
@@ -247,6 +266,8 @@ def _bind(serving: Serving) -> socket.socket:
         bound = socket.create_server((serving.host, serving.port), family=family, backlog=128)
         # Only where the socket names its protocol does asyncio send at once what it has; else answers wait for 40 ms.
         return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=bound.detach())
+    except UnicodeError as error:  # of a name with parts that are empty or too long
+        raise SettingsError(f"host {serving.host} is no name of a computer; {mends}") from error
     except OSError as error:
         why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         if error.errno == errno.EADDRINUSE:
@@ -281,5 +302,5 @@ def _opened(
             rebuilder,
             watcher,
             read_only=serving.read_only,
-            any_folder=serving.private,
+            private=serving.private,
         )

@@ -5,33 +5,39 @@ The docstrings of ``Service``'s public methods are what programs are shown; thei
 
 from __future__ import annotations
 
-import unicodedata
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from index.compare import Difference, diff
 from index.errors import QuestionError, SeedQAError, SeedsError
-from index.layout import IndexPaths, replace_file
-from index.load.walk import MAX_BYTES
+from index.layout import IndexPaths
 from index.lock import lock
-from index.manifest import Manifest
 from index.records import Skipped
-from index.snapshot import load_manifest, restore, snapshot_ids
+from index.snapshot import load_manifest, read_origin, restore, snapshot_ids
 from qa import export
 from qa.answer import Answer, Citation, Context, DocumentStatus, Verification
 from qa.engine import Index
 from qa.feedback import Feedback, judgement
+from qa.page import uploads
+from qa.page.discretion import Discretion, discreet
 from qa.page.records import AddedFiles, EarlierSnapshot, IndexStatus
 from qa.question import check_question
 from qa.rebuild import BuildState, Rebuilder
 from qa.watch import Watcher
 
-MAX_FILES = 200
-"""Files that can be added at once."""
+MAX_PATTERNS, MAX_PATTERN = 100, 1000
+"""Patterns of documents in one question, and characters of one."""
 
-MAX_NAME = 200
-"""Bytes of a file's name."""
+AT_ONCE = 2 * (os.cpu_count() or 1)
+"""Questions, passages and verifications worked on at a time, however they are asked for."""
+WAIT_SECONDS = 10.0
+"""How long one waits for its turn."""
 
 
 class Service:
@@ -45,19 +51,46 @@ class Service:
         watcher: Watcher | None = None,
         *,
         read_only: bool = False,
-        any_folder: bool = True,
+        private: bool = True,
     ) -> None:
-        """``any_folder`` lets whoever asks have another folder of this computer indexed, and so read."""
+        """Serve ``index``, which is kept in ``root``.
+
+        ``private`` says that only whoever sits at this computer can ask: they may have another folder of it
+        indexed, and so read, and are told where things are on it. Others are told the names of folders only.
+        """
         self.index = index
         self.read_only = read_only
-        self.any_folder = any_folder
+        self.private = private
         self._paths = IndexPaths(root)
         self._rebuilder = rebuilder
         self._watcher = watcher
         self._feedback = Feedback(root)
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
+        self._placing = threading.Lock()
+        self.discretion = Discretion(self._roots, private=private)
+        """What is told of where things are."""
+
+    def _roots(self) -> Iterator[Path]:
+        """Yield the folders of this index that messages may name."""
+        yield self._paths.root
+        with suppress(SeedQAError):
+            yield self._rebuilder.folder()
+        with suppress(SeedQAError):
+            yield read_origin(self._paths.snapshot(self.index.manifest.id))
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until there are few enough others at work. Not to be nested. Raises SeedQAError where that lasts."""
+        if not self._turns.acquire(timeout=WAIT_SECONDS):
+            raise SeedQAError("the server is busy; try again in a moment")
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     # Asking and reading
 
+    @discreet
     def search(
         self, question: str, k: int = 5, documents: list[str] | None = None, threshold: float | None = None
     ) -> Answer:
@@ -72,10 +105,21 @@ class Service:
             documents: Paths or patterns with * and ?; only documents whose path matches one may answer.
             threshold: Confidence from 0 to 1 below which an answer counts as not found; the server's own if left out.
         """
+        with self._turn():
+            return self._answer(question, k, documents, threshold)
+
+    def _answer(self, question: str, k: int, documents: list[str] | None, threshold: float | None) -> Answer:
         if isinstance(k, int) and k > 100:
             raise QuestionError(f"k is {k}, expected at most 100")
-        return self.index.search(question, k=k, documents=documents or None, threshold=threshold)
+        patterns = documents or []
+        if len(patterns) > MAX_PATTERNS:
+            raise QuestionError(f"documents has {len(patterns):,} patterns, expected at most {MAX_PATTERNS}")
+        if (longest := max(map(len, patterns), default=0)) > MAX_PATTERN:
+            raise QuestionError(f"a pattern of documents has {longest:,} characters, expected at most {MAX_PATTERN:,}")
+        answer = self.index.search(question, k=k, documents=patterns or None, threshold=threshold)
+        return replace(answer, notes=tuple(map(self.discretion.line, answer.notes)))
 
+    @discreet
     def open_passage(self, link: str, question: str = "", around: int = 2000) -> Context:
         """Show a cited passage in its place: the text of the document before and after it.
 
@@ -88,16 +132,32 @@ class Service:
         """
         if isinstance(around, bool) or not isinstance(around, int) or not 0 <= around <= 100_000:
             raise QuestionError(f"around is {around!r}, expected a whole number from 0 to 100,000")
-        return self.index.open_passage(link, question, around)
+        with self._turn():
+            return self.index.open_passage(link, question, around)
 
+    @discreet
     def verify_citation(self, link: str) -> Verification:
         """Re-read the file of a citation and say whether it still holds the quoted words at that place.
 
         Args:
             link: The "link" of a citation, which begins with "seedqa:".
         """
-        return self.index.verify(link)
+        with self._turn():
+            check = self.index.verify(link)
+        return replace(check, detail=self.discretion.line(check.detail))
 
+    @discreet
+    def verify_known(self, citation: Citation) -> Verification:
+        """Verify a citation as qa.engine does, by the hash of its file."""
+        with self._turn():
+            check = self.index.verify_known(citation)
+        return replace(check, detail=self.discretion.line(check.detail))
+
+    def verify_answer(self, answer: Answer) -> tuple[Verification, ...]:
+        """Verify every citation of an answer in the same way."""
+        return tuple(self.verify_known(result.citation) for result in answer.results)
+
+    @discreet
     def list_documents(self, contains: str = "") -> list[DocumentStatus]:
         """List the indexed documents with the state of their files on disk, and files that are not indexed yet.
 
@@ -107,6 +167,7 @@ class Service:
         needle = contains.casefold()
         return [d for d in self.index.list_documents() if needle in f"{d.source}\n{d.title}".casefold()]
 
+    @discreet
     def format_citation(self, link: str, style: Literal["plain", "markdown", "bibtex"] = "plain") -> str:
         """Write a citation as text to paste elsewhere.
 
@@ -119,6 +180,7 @@ class Service:
             raise QuestionError(f"style is {style!r}, expected {', '.join(styles)}")
         return styles[style](self._citation(link))
 
+    @discreet
     def export_answer(
         self,
         question: str,
@@ -138,12 +200,14 @@ class Service:
         """
         if style not in ("markdown", "json"):
             raise QuestionError(f"style is {style!r}, expected markdown or json")
-        answer = self.search(question, k, documents, threshold)
-        if style == "json":
-            return answer.to_json(indent=2)
-        checks = {check.link: check.status for check in self.index.verify_answer(answer)}
+        with self._turn():
+            answer = self._answer(question, k, documents, threshold)
+            if style == "json":
+                return answer.to_json(indent=2)
+            checks = {check.link: check.status for check in self.index.verify_answer(answer)}
         return export.answer_markdown(answer, checks)
 
+    @discreet
     def give_feedback(self, question: str, link: str, useful: bool | None = True) -> bool:
         """Keep a reader's judgement of a passage, on this computer, for "qa eval" to measure the index by.
 
@@ -159,19 +223,29 @@ class Service:
         self._feedback.add(judgement(asked, citation, useful, snapshot=self.index.manifest.id, at=datetime.now(UTC)))
         return True
 
+    @discreet
     def votes(self, question: str) -> dict[str, bool]:
         """Return the judgements kept on a question, by the hash of the passage that each is on."""
         kept = (vote for vote in self._feedback.read() if vote.question == question)
         return {vote.quote_sha256: vote.useful for vote in kept if vote.useful is not None}
 
+    def votes_or_note(self, question: str) -> tuple[dict[str, bool], str]:
+        """Return the same and an empty string, or none and why they can't be read, in one line."""
+        try:
+            return self.votes(question), ""
+        except SeedQAError as error:
+            return {}, str(error)
+
     def _citation(self, link: str) -> Citation:
-        context = self.index.open_passage(link, around=0)
+        with self._turn():
+            context = self.index.open_passage(link, around=0)
         if context.citation is None:
             raise QuestionError(f"{context.source}: {context.note}; ask again for a link that holds")
         return context.citation
 
     # The index
 
+    @discreet
     def index_status(self) -> IndexStatus:
         """Tell what the index holds, what was left out and why, and how far a rebuild is."""
         manifest = self.index.manifest
@@ -179,18 +253,18 @@ class Service:
         return IndexStatus(
             snapshot=manifest.id,
             built=_utc(paths.manifest.stat().st_mtime),
-            seeds=str(self._rebuilder.folder()),
+            seeds=self.discretion.folder(str(self._rebuilder.folder())),
             documents=manifest.counts.documents,
             passages=manifest.counts.passages,
             sentences=manifest.counts.sentences,
-            model=manifest.encoder.model,
+            model=self.discretion.line(manifest.encoder.model),
             languages=manifest.encoder.languages,
             skipped=manifest.skipped,
             notes=tuple(Skipped(source=d.path, reason=note) for d in manifest.documents for note in d.notes),
             earlier=tuple(self._earlier(manifest.id)),
-            build=self._rebuilder.state,
+            build=self.rebuild_status(),
             watching=self._watcher is not None and self._watcher.watching is not None,
-            trouble=self._watcher.trouble if self._watcher else "",
+            trouble=self.discretion.line(self._watcher.trouble) if self._watcher else "",
         )
 
     def _earlier(self, current: str) -> list[EarlierSnapshot]:
@@ -206,10 +280,7 @@ class Service:
             found.append(EarlierSnapshot(id=ident, published=published, documents=documents))
         return found
 
-    def manifest(self) -> Manifest:
-        """Return the manifest of the snapshot in force."""
-        return self.index.manifest
-
+    @discreet
     def compare_snapshots(self, old: str = "", new: str = "") -> Difference:
         """Tell what changed between two snapshots: documents added, changed and removed, and settings.
 
@@ -219,16 +290,18 @@ class Service:
         """
         known = snapshot_ids(self._paths)
         newer = new or self.index.manifest.id
-        older = old or next((ident for ident in known if ident != newer), "")
+        older = old or next((earlier.id for earlier in self._earlier(newer)), "")
         if not older:
-            raise QuestionError("there is one snapshot only, nothing to compare it with; rebuild first")
+            raise QuestionError("there is no other snapshot that can be read, so nothing to compare; rebuild first")
         for ident in (older, newer):
             if ident not in known:
                 raise QuestionError(f"no snapshot {ident!r}; expected one of {', '.join(known)}")
-        return diff(load_manifest(self._paths.snapshot(older)), load_manifest(self._paths.snapshot(newer)))
+        found = diff(load_manifest(self._paths.snapshot(older)), load_manifest(self._paths.snapshot(newer)))
+        return replace(found, settings=tuple(map(self.discretion.line, found.settings)))
 
     # Changing the index
 
+    @discreet
     def rebuild(self, folder: str = "") -> BuildState:
         """Start to rebuild the index in the background; questions are answered from the old one until it is done.
 
@@ -236,7 +309,7 @@ class Service:
             folder: Another folder of documents to read, as a path on the server; the one in use if empty.
         """
         self._check_changeable()
-        if folder.strip() and not self.any_folder:
+        if folder.strip() and not self.private:
             raise SeedsError(
                 "another folder can't be named here, where other computers reach the page; "
                 "name it on the server: qa build FOLDER"
@@ -245,17 +318,19 @@ class Service:
             named = Path(folder.strip()).expanduser().absolute() if folder.strip() else None
         except RuntimeError as error:
             raise SeedsError(f"seeds folder {folder.strip()} can't be found ({error}); name its full path") from error
-        return self._rebuilder.start(named)
+        return self.discretion.state(self._rebuilder.start(named))
 
     def rebuild_status(self) -> BuildState:
         """Tell how far the latest rebuild is, or what became of it."""
-        return self._rebuilder.state
+        return self.discretion.state(self._rebuilder.state)
 
+    @discreet
     def cancel_rebuild(self) -> BuildState:
         """End the rebuild under way; the snapshot in force stays as it is."""
         self._check_changeable()
-        return self._rebuilder.cancel()
+        return self.discretion.state(self._rebuilder.cancel())
 
+    @discreet
     def restore_snapshot(self, snapshot: str) -> IndexStatus:
         """Put an earlier snapshot back in force.
 
@@ -267,6 +342,7 @@ class Service:
             restore(self._paths, snapshot)
         return self.index_status()
 
+    @discreet
     def keep_files(self, files: list[tuple[str, Path]]) -> AddedFiles:
         """Put files that were uploaded, each with the name that it had, into the folder of documents.
 
@@ -274,40 +350,12 @@ class Service:
         """
         self._check_changeable()
         folder = self._rebuilder.folder()
-        added: list[str] = []
-        refused: list[Skipped] = []
-        for at, (name, path) in enumerate(files):
-            reason = f"more than {MAX_FILES} files at once" if at >= MAX_FILES else _unfit(name, folder, path)
-            if reason:
-                refused.append(Skipped(source=name[:MAX_NAME].encode("utf-8", "replace").decode(), reason=reason))
-                continue
-            try:
-                replace_file(folder / name, path.read_bytes())
-            except OSError as error:
-                raise SeedsError(
-                    f"{folder} can't be written ({error.strerror}); check its permissions and space"
-                ) from error
-            added.append(name)
-        return AddedFiles(added=tuple(added), refused=tuple(refused), folder=str(folder))
+        added, refused = uploads.keep(folder, files, self._placing)
+        return AddedFiles(added=tuple(added), refused=tuple(refused), folder=self.discretion.folder(str(folder)))
 
     def _check_changeable(self) -> None:
         if self.read_only:
             raise SeedQAError("the index can't be changed here: the page was started with --read-only")
-
-
-def _unfit(name: str, folder: Path, path: Path) -> str:
-    """Return why an uploaded file is not put into the folder, or an empty string."""
-    if not name or name != Path(name).name or "\\" in name or name.startswith("."):
-        return "its name is hidden or leads elsewhere; rename it"
-    if any(unicodedata.category(character).startswith("C") for character in name):
-        return "its name has control characters; rename it"
-    if len(name.encode()) > MAX_NAME:
-        return f"its name has more than {MAX_NAME} bytes; rename it"
-    if (folder / name).exists() or (folder / name).is_symlink():
-        return "a file of that name is there already; rename one of them"
-    if path.stat().st_size > MAX_BYTES:
-        return f"larger than {MAX_BYTES // 2**20} MiB"
-    return ""
 
 
 def _utc(seconds: float) -> str:

@@ -29,8 +29,11 @@ EXAMPLES = "Try one of these"
 RECENT = "Recent questions"
 FORGET = "Forget them"
 
+NOT_ASKED = "What was asked can't be read; ask again."
+NO_ANSWER = "The server did not answer; see whether it is still running."
+JSON_FILE, MARKDOWN_FILE = "answer.json", "answer.md"
 SEARCHING = "Searching …"
-RESULTS = "Answer"
+NOTE = "Note: {}"
 NOT_FOUND = "Not found in these documents"
 WEAK = "Weak candidates"
 WEAKER = "Weaker passages"
@@ -69,6 +72,8 @@ STATES = {"verified": "✔", "source changed": "≠", "source missing": "✘"}
 STATUS_SIGNS = {"current": "✔", "changed": "≠", "missing": "✘", "new": "+"}
 
 SNAPSHOT = "Snapshot in force"
+IN_FORCE = "snapshot"
+OF_FILES = "{left_out:,} of {files}"
 ID, BUILT, SEEDS, HOLDS, MODEL, WATCHED = "Id", "Built", "Folder", "Holds", "Model", "Watched"
 NOT_WATCHED = "no; qa serve --watch rebuilds when documents change"
 COLUMNS = ("Document", "Status", "Bytes", "Passages", "Changed (UTC)")
@@ -79,7 +84,7 @@ FIND_DOCUMENT = "Find a document"
 FIND_DOCUMENT_HINT = "Part of a path, title or status"
 NO_DOCUMENT = "No document matches."
 COVERAGE = "Left out"
-COVERAGE_NONE = "Every file in the folder is in the index."
+COVERAGE_NONE = "No file was left out when this snapshot was built."
 COVERAGE_NOTES = "Parts of indexed files that were left out"
 MANIFEST = "Manifest"
 CHANGE_INDEX = "Change the index"
@@ -89,13 +94,17 @@ REFUSED = "Not added"
 FOLDER = "Read another folder"
 FOLDER_HINT = "A path on this computer; empty means the folder in use"
 REBUILD, CANCEL = "Rebuild the index", "Cancel"
-BUILD = "Rebuild"
 BUILD_NONE = "Nothing has been rebuilt since this page was started."
-DIFFERENCE = "Changes from the snapshot before"
+DIFFERENCE = "Changes since snapshot"
 NO_DIFFERENCE = "No document and no setting has changed."
 EARLIER = "Earlier snapshots"
 RESTORE = "Put back in force"
 WATCHING = "yes: changes are indexed by themselves"
+
+FAILED = "this failed; the error output of the server says why"
+UNFIT = "what was sent is not of the kind that is expected; the endpoints are described in /gradio_api/info"
+NO_ENDPOINT = "there is no endpoint of that name; /gradio_api/info lists them"
+BUSY = "too many calls are waiting already; try again in a moment"
 
 STAGE_NAMES = dict(
     zip(
@@ -160,8 +169,9 @@ def refusal(answer: Answer) -> str:
 def threshold_meaning(threshold: float) -> str:
     """Return what a threshold means, with its measured error rates."""
     rates = error_rates(threshold)
+    begins = "At" if rates.threshold == threshold else "The nearest threshold that was measured: at"
     return (
-        f"At a threshold of {rates.threshold:.2f}, measured on 1,190 questions of the XQuAD set: of questions whose "
+        f"{begins} a threshold of {rates.threshold:.2f}, on 1,190 questions of the XQuAD set: of questions whose "
         f"answer is in the index {rates.missed:.1%} are refused; of those without one, {rates.near:.1%} get through "
         f"where the index knows their topic, and {rates.far:.1%} where it does not."
     )
@@ -198,7 +208,7 @@ def outcome(state: BuildState) -> str:
     if state.outcome == "failed":
         return f"The rebuild failed: {state.message}"
     if state.outcome == "cancelled":
-        return f"The rebuild was cancelled; {state.message or 'the snapshot in force is unchanged'}."
+        return f"The rebuild was cancelled; {state.message or 'it changed nothing'}."
     report = state.report
     if report is None:
         return BUILD_NONE
@@ -222,11 +232,15 @@ def added(files: AddedFiles) -> str:
     """Return what became of files that were sent."""
     if not files.added:
         return f"No file was added to {files.folder}."
-    return f"Added {count(len(files.added), 'file')} to {files.folder}. Rebuild to index them."
+    added = f"Added {count(len(files.added), 'file')} to {files.folder}."
+    return f"{added} Rebuild to index them; what can't be read is listed then."
 
 
 IN_BROWSER = {
     "searching": SEARCHING,
+    "noAnswer": NO_ANSWER,
+    "jsonFile": JSON_FILE,
+    "markdownFile": MARKDOWN_FILE,
     "form": ASK_FORM,
     "title": TITLE,
     "skip": SKIP,

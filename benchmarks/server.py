@@ -64,15 +64,9 @@ class Server:
         line = self.process.stdout.readline()
         patience.cancel()
         if not line.startswith(READY):
-            self.process.kill()
-            self._close()
+            self.close()
             raise AssertionError(f"the server did not start: {line}{self.errors()}")
         return line.removeprefix(READY).strip().removesuffix("/")
-
-    def _close(self) -> None:
-        self.process.wait()
-        assert self.process.stdout
-        self.process.stdout.close()
 
     @property
     def pid(self) -> int:
@@ -93,9 +87,15 @@ class Server:
         try:
             self.process.wait(ENDS_WITHIN)
         finally:
-            self.process.kill()
-            self._close()
+            self.close()
         return self.process.returncode
+
+    def close(self) -> None:
+        """End the process, whatever it has said and however it ends."""
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout
+        self.process.stdout.close()
 
     def __enter__(self) -> Self:
         return self

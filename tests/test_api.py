@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import gradio as gr
 import httpx
 import msgspec
 import pytest
-from fastapi import FastAPI
-from gradio.events import api
 from gradio_client import Client, handle_file  # type: ignore[import-untyped]
 from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
 from starlette.requests import Request
@@ -32,11 +29,12 @@ from qa import Answer, Index, open_index
 from qa.answer import Citation, Context, DocumentStatus, Verification
 from qa.feedback import Feedback
 from qa.page import texts
-from qa.page.endpoints import ENDPOINTS, HANDLERS, SESSIONS, WAITING, CheckedBlocks, keep_uploaded
+from qa.page.endpoints import ENDPOINTS, HANDLERS, SESSIONS, WAITING, keep_uploaded
 from qa.page.records import AddedFiles, IndexStatus
 from qa.page.service import Service
 from qa.rebuild import BuildState
-from tests.servers import Server, small_index
+from tests.conftest import ROOT
+from tests.servers import Server, plain_environment, small_index
 
 QUESTION = "When was the bridge built?"
 FILE = {"_type": "gradio.FileData"}
@@ -311,17 +309,6 @@ def test_hostile_values_are_told_in_one_line(run: Call, name: str, values: list[
     assert told(run(name, *values)).startswith(line)
 
 
-def test_bad_calls_of_the_handlers_of_the_page_are_told_in_one_line(web: httpx.Client) -> None:
-    for handler in web.get("/config").json()["dependencies"]:
-        if handler["api_visibility"] != "private":
-            continue
-        for values in ([{"path": 1}] * len(handler["inputs"]), [[[1]]] * len(handler["inputs"]), []):
-            body = {"fn_index": handler["id"], "data": values, "event_data": {"x": 1}}
-            answer = web.post("/gradio_api/run/predict", json=body)
-            line = "" if answer.status_code == 200 else told(answer)
-            assert not any(word in line for word in ("validation", "input_", "Error", "gradio.", "Received", "_look"))
-
-
 def test_what_is_not_the_fault_of_a_call_is_not_told_as_one() -> None:
     def request(path: str, name: str) -> Request:
         return Request({"type": "http", "path": path, "headers": [], "path_params": {"api_name": name}})
@@ -337,25 +324,49 @@ def test_what_is_not_the_fault_of_a_call_is_not_told_as_one() -> None:
     assert HANDLERS[KeyError](call, KeyError(9999)).status_code == 404
 
 
-def test_what_gradio_keeps_and_lets_wait_has_a_limit() -> None:
-    def echo(text: str) -> str:
-        """Return what was said."""
-        return text
+FULL = """
+import asyncio, json
+import gradio, httpx
+from fastapi import FastAPI
+from gradio.events import api
+from qa.page.endpoints import HANDLERS, WAITING, CheckedBlocks
 
-    with CheckedBlocks() as blocks:
-        api(echo, queue=False)
-    app = gr.mount_gradio_app(FastAPI(), blocks, path="/", app_kwargs={"exception_handlers": HANDLERS})
-    assert blocks.state_holder.capacity == SESSIONS
+def echo(text: str) -> str:
+    "Return what was said."
+    return text
 
-    async def calls() -> list[httpx.Response]:  # the queue begins its work with the server, which is not there
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
-            answers = [await client.post("/gradio_api/call/echo", json={"data": ["a"]}) for _ in range(WAITING + 1)]
-            return [*answers, await client.post("/gradio_api/run/echo", json={"data": ["a"]})]
+def fail(text: str) -> str:
+    "Fail."
+    raise KeyError("secret")
 
-    *waiting, refused, direct = asyncio.run(calls())
-    assert {answer.status_code for answer in waiting} == {200}
-    assert (refused.status_code, refused.json()) == (503, {"error": texts.BUSY})
-    assert (direct.status_code, direct.json()["data"]) == (200, ["a"])
+async def calls():
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+        answers = [await client.post("/gradio_api/call/echo", json={"data": ["a"]}) for _ in range(WAITING + 1)]
+        answers += [await client.post(f"/gradio_api/run/{name}", json={"data": ["a"]}) for name in ("echo", "fail")]
+        return [(answer.status_code, answer.json()) for answer in answers]
+
+with CheckedBlocks() as blocks:
+    api(echo, queue=False)
+    api(fail, queue=False)
+app = gradio.mount_gradio_app(FastAPI(), blocks, path="/", app_kwargs={"exception_handlers": HANDLERS})
+print(json.dumps([blocks.state_holder.capacity, asyncio.run(calls())]))
+"""
+"""Calls an application that has not started, so that all that go by way of the queue wait."""
+
+
+def test_what_gradio_keeps_and_lets_wait_has_a_limit_and_failures_are_told_and_logged() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FULL],
+        cwd=ROOT, env=plain_environment(), capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.stderr.count("Traceback") == 2  # the error, and that it was told as another
+    assert done.stderr.count("KeyError: 'secret'") == 1
+    sessions, (*waiting, refused, direct, failed) = json.loads(done.stdout)
+    assert sessions == SESSIONS
+    assert [status for status, _ in waiting] == [200] * WAITING
+    assert refused == [503, {"error": texts.BUSY}]
+    assert (direct[0], direct[1]["data"]) == (200, ["a"])
+    assert (failed[0], failed[1]["error"]) == (500, texts.FAILED)
 
 
 def test_bodies_that_are_no_call(web: httpx.Client, run: Call) -> None:

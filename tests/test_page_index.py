@@ -248,7 +248,7 @@ def test_a_large_rebuild_is_cancelled(reader: Reader, server: Server, seeds: Pat
     )
     reader.page.locator("#sq-cancel").click()
     outcome = reader.page.locator(".sq-outcome")
-    expect(outcome).to_have_text("✘ The rebuild was cancelled; the snapshot in force is unchanged.")
+    expect(outcome).to_have_text("✘ The rebuild was cancelled; it changed nothing.")
     expect(reader.page.locator("#sq-cancel")).to_be_disabled()
     assert current_id(IndexPaths(server.index)) == before
 
@@ -301,7 +301,7 @@ def test_an_uploaded_file_is_listed_as_new_and_indexed_by_the_next_rebuild(reade
         {"name": name, "mimeType": "text/plain", "buffer": text.encode()} for name, text in files.items()
     ]
     page.locator("#sq-upload input[type=file]").set_input_files(sent)
-    expect(page.locator("#sq-said .sq-note")).to_have_text(f"Added 1 file to {seeds}. Rebuild to index them.")
+    expect(page.locator("#sq-said .sq-note")).to_have_text(f"Added 1 file to {seeds}. Rebuild to index them; what can't be read is listed then.")
     refused = page.locator("#sq-said tbody tr")
     expect(refused).to_have_text(["garden.mda file of that name is there already; rename one of them"])
     expect(page.locator("#sq-listing .sq-new")).to_have_text("+ new")

@@ -7,6 +7,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -38,6 +39,7 @@ from index.lock import lock
 from index.snapshot import current_id
 from qa import Answer
 from qa.guard import Login
+from qa.page import texts
 from qa.page.serve import MCP_PATHS, PATHS, UPLOAD_PATHS, Serving, _bind, _greeting, _guarded
 from tests.conftest import ROOT
 from tests.fakes import HashEncoder
@@ -577,6 +579,26 @@ def test_an_upload_has_a_limit(tmp_path: Path) -> None:
         assert ask(client).results
         assert end_with_a_page_open(server, signal.SIGTERM) == 0
         assert not uploads.exists()
+
+
+def test_bad_calls_of_the_handlers_of_the_page_are_told_in_one_line(tmp_path: Path) -> None:
+    """What is not the caller's fault may be told once more where the server runs, so nothing is asked of its errors."""
+    index, _ = small_index(tmp_path, HashEncoder())
+    server = Server(tmp_path, index, code=SMALL)
+    lines = set()
+    with closing(server), server.client() as client:
+        for handler in client.get("/config").json()["dependencies"]:
+            if handler["api_visibility"] != "private":
+                continue
+            for value in ({"path": 1}, [[1]], None, -1):
+                body = {"fn_index": handler["id"], "data": [value] * len(handler["inputs"]), "event_data": {"x": 1}}
+                response = client.post("/gradio_api/run/predict", json=body)
+                if response.status_code != 200:
+                    lines.add(response.json()["error"])
+    assert {texts.UNFIT, texts.NO_ENDPOINT} <= lines
+    for line in lines - {None}:
+        assert not re.search(r"\n|Error|validation|input_|gradio\.", line)
+    assert None not in lines
 
 
 def end_with_a_page_open(server: Server, sent: signal.Signals) -> int:

@@ -68,7 +68,6 @@ class Service:
         self._turns = threading.BoundedSemaphore(AT_ONCE)
         self._placing = threading.Lock()
         self.discretion = Discretion(self._roots, private=private)
-        """What is told of where things are."""
 
     def _roots(self) -> Iterator[Path]:
         """Yield the folders of this index that messages may name."""
@@ -249,10 +248,9 @@ class Service:
     def index_status(self) -> IndexStatus:
         """Tell what the index holds, what was left out and why, and how far a rebuild is."""
         manifest = self.index.manifest
-        paths = self._paths.snapshot(manifest.id)
         return IndexStatus(
             snapshot=manifest.id,
-            built=_utc(paths.manifest.stat().st_mtime),
+            built=_utc(self._paths.snapshot(manifest.id).manifest.stat().st_mtime),
             seeds=self.discretion.folder(str(self._rebuilder.folder())),
             documents=manifest.counts.documents,
             passages=manifest.counts.passages,

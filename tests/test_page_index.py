@@ -301,7 +301,9 @@ def test_an_uploaded_file_is_listed_as_new_and_indexed_by_the_next_rebuild(reade
         {"name": name, "mimeType": "text/plain", "buffer": text.encode()} for name, text in files.items()
     ]
     page.locator("#sq-upload input[type=file]").set_input_files(sent)
-    expect(page.locator("#sq-said .sq-note")).to_have_text(f"Added 1 file to {seeds}. Rebuild to index them; what can't be read is listed then.")
+    expect(page.locator("#sq-said .sq-note")).to_have_text(
+        f"Added 1 file to {seeds}. Rebuild to index them; what can't be read is listed then."
+    )
     refused = page.locator("#sq-said tbody tr")
     expect(refused).to_have_text(["garden.mda file of that name is there already; rename one of them"])
     expect(page.locator("#sq-listing .sq-new")).to_have_text("+ new")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import msgspec
 from markupsafe import Markup
@@ -48,7 +49,8 @@ def snapshot(status: IndexStatus, manifest: Manifest) -> Markup:
         (texts.WATCHED, texts.WATCHING if status.watching else texts.NOT_WATCHED),
     )
     rows = Markup("").join(Markup("<dt>{}</dt><dd>{}</dd>").format(*fact) for fact in facts)
-    shown = msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode()
+    told = replace(manifest, encoder=replace(manifest.encoder, model=status.model))  # may be a folder of the server's
+    shown = msgspec.json.format(msgspec.json.encode(told), indent=2).decode()
     trouble = Markup('<p class="sq-problem" role="alert">{}</p>').format(status.trouble) if status.trouble else ""
     return Markup(
         '<section class="sq-panel"><h2>{}</h2>{}<dl>{}</dl><details><summary>{}</summary>'

@@ -298,6 +298,22 @@ def test_an_answer_is_exported(reader: Reader, library: Index, tmp_path: Path) -
     assert all(result.citation.link in saved["answer.md"] for result in answer.results)
 
 
+def test_the_address_reopens_an_answer_and_back_leads_to_the_one_before(reader: Reader) -> None:
+    page = reader.page
+    reader.set_number("sq-k", 3)
+    reader.set_number("sq-threshold", 0.4)
+    reader.ask(QUESTION)
+    page.reload()
+    expect(page.locator("#sq-heading")).to_have_text(QUESTION)
+    asked = asked_of(reader)
+    assert (asked["question"], asked["k"], asked["threshold"]) == (QUESTION, 3, 0.4)
+    reader.ask("What is a snapshot?")
+    page.go_back()
+    expect(page.locator("#sq-heading")).to_have_text(QUESTION)
+    page.go_forward()
+    expect(page.locator("#sq-heading")).to_have_text("What is a snapshot?")
+
+
 def test_recent_questions_stay_in_the_browser_until_forgotten(reader: Reader, server: Server) -> None:
     recent = reader.page.locator("#sq-recent-list .sq-chip")
     expect(recent).to_have_count(0)

@@ -120,6 +120,11 @@ def rows(reader: Reader) -> list[list[str]]:
     return found
 
 
+def in_force(reader: Reader, snapshot: str) -> None:
+    """Wait until the server answers from a snapshot: it switches between two questions, while others are answered."""
+    expect(reader.page.locator(".sq-masthead")).to_have_attribute("data-snapshot", snapshot)
+
+
 def test_a_citation_is_verified_again(reader: Reader, library: Index, seeds: Path) -> None:
     reader.ask(QUESTION)
     link = library.search(QUESTION).results[0].citation.link
@@ -154,6 +159,26 @@ def test_a_citation_is_verified_again(reader: Reader, library: Index, seeds: Pat
     reader.ask(QUESTION)
     expect(state).to_have_text("≠ source changed")
     expect(detail).to_have_text("garden.md has changed since, and no longer says what is quoted at that place")
+
+
+def test_a_source_shows_whether_its_file_still_says_so(reader: Reader, seeds: Path) -> None:
+    reader.ask(QUESTION)
+    (seeds / "garden.md").write_text("# Garden\n\nBare.\n", "utf-8")
+    reader.card(1).get_by_role("button", name=texts.OPEN).click()
+    expect(reader.page.locator("#sq-state-here")).to_have_text("≠ source changed")
+    expect(reader.page.locator("#sq-detail-here")).to_contain_text("no longer says what is quoted")
+    assert reader.violations() == []
+
+
+def test_a_new_snapshot_has_what_is_shown_verified_again(
+    reader: Reader, server: Server, seeds: Path, real_encoder: Encoder
+) -> None:
+    reader.ask(QUESTION)
+    expect(reader.page.locator("#sq-state-1")).to_have_text("✔ verified")
+    (seeds / "garden.md").write_text("# Garden\n\nBare.\n", "utf-8")
+    in_force(reader, build(seeds, server.index, real_encoder).snapshot)
+    expect(reader.page.locator(".sq-outdated")).to_contain_text(texts.OUTDATED_INDEX)
+    expect(reader.page.locator("#sq-state-1")).to_have_text("≠ source changed")
 
 
 def test_the_index_tab_tells_what_the_index_holds(
@@ -251,11 +276,6 @@ def test_a_large_rebuild_is_cancelled(reader: Reader, server: Server, seeds: Pat
     expect(outcome).to_have_text("✘ The rebuild was cancelled; it changed nothing.")
     expect(reader.page.locator("#sq-cancel")).to_be_disabled()
     assert current_id(IndexPaths(server.index)) == before
-
-
-def in_force(reader: Reader, snapshot: str) -> None:
-    """Wait until the server answers from a snapshot: it switches between two questions, while others are answered."""
-    expect(reader.page.locator(".sq-masthead")).to_have_attribute("data-snapshot", snapshot)
 
 
 def test_a_link_opens_its_passage_also_after_a_rebuild(

@@ -298,6 +298,29 @@ def test_an_answer_is_exported(reader: Reader, library: Index, tmp_path: Path) -
     assert all(result.citation.link in saved["answer.md"] for result in answer.results)
 
 
+def test_whoever_is_quicker_than_the_page_loses_nothing(desk: BrowserContext, server: Server) -> None:
+    """What the address names is looked up while the page can be used already."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if (route.request.post_data_json or {}).get("data") == []:
+            held.append(route)
+        else:
+            route.continue_()
+
+    desk.route("**/gradio_api/run/predict*", hold)
+    with reading(desk, server) as reader:
+        reader.ask(QUESTION)
+        assert len(held) == 1
+        with reader.page.expect_response(held[0].request.url):
+            held[0].continue_()
+        for _ in range(2):  # until what has come is drawn
+            reader.page.evaluate("new Promise(requestAnimationFrame)")
+        expect(reader.box).to_have_value(QUESTION)
+        expect(reader.page.locator("#sq-heading")).to_have_text(QUESTION)
+    desk.unroute("**/gradio_api/run/predict*", hold)
+
+
 def test_the_address_reopens_an_answer_and_back_leads_to_the_one_before(reader: Reader) -> None:
     page = reader.page
     reader.set_number("sq-k", 3)

@@ -205,12 +205,18 @@ class _Page:
 
     @told()
     def _arrive(self, request: gr.Request) -> tuple[Any, ...]:
-        """Answer the question and open the passage that the page's address names."""
+        """Answer the question and open the passage that the page's address names.
+
+        What it does not name stays as it is: a reader may have been quicker than this.
+        """
         query = {name: str(value) for name, value in request.query_params.items()}
-        question = from_address(query, self._service.index.threshold)
-        shown = ask(self._service, question, group=False) if question.question else cards.empty()
-        opened = source(self._service, query["open"], question.question) if query.get("open") else ""
-        return question.question, question.k, list(question.documents), question.threshold, shown, opened
+        asked = from_address(query, self._service.index.threshold)
+        form: tuple[Any, ...] = (gr.skip(),) * 5
+        if asked.question:
+            shown = ask(self._service, asked, group=False)
+            form = asked.question, asked.k, list(asked.documents), asked.threshold, shown
+        opened = source(self._service, query["open"], asked.question) if query.get("open") else gr.skip()
+        return *form, opened
 
     # The index
 

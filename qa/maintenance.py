@@ -66,18 +66,20 @@ def diff_command(old: str | None, new: str | None, index: Path | None, as_json: 
     paths = IndexPaths(settings_with(index=index).index)
     known = snapshot_ids(paths)
     newer = _named(new, known) if new else current_id(paths)
-    if old is None:
-        others = [ident for ident in known if ident != newer]
-        if not others:
-            raise SeedQAError(f"{paths.root} holds one snapshot only, nothing to compare it with; build again first")
-        older = others[0]
-    else:
-        older = _named(old, known)
+    older = _named(old, known) if old else _other(newer, known, paths, "nothing to compare it with")
     found = diff(load_manifest(paths.snapshot(older)), load_manifest(paths.snapshot(newer)))
     if as_json:
         show.json_line(found)
     else:
         show.difference(found)
+
+
+def _other(ident: str, known: list[str], paths: IndexPaths, otherwise: str) -> str:
+    """Return the snapshot published last beside ``ident``; ``otherwise`` says what is not possible without one."""
+    others = [other for other in known if other != ident]
+    if not others:
+        raise SeedQAError(f"{paths.root} holds one snapshot only, {otherwise}; build again first")
+    return others[0]
 
 
 def _named(prefix: str, known: list[str]) -> str:
@@ -123,10 +125,7 @@ def restore_command(snapshot: str | None, index: Path | None, as_json: bool) -> 
             if not known:
                 raise
             current = ""
-        others = [ident for ident in known if ident != current]
-        if not others:
-            raise SeedQAError(f"{paths.root} holds one snapshot only, there is none to go back to; build again first")
-        wanted = others[0]
+        wanted = _other(current, known, paths, "there is none to go back to")
     else:
         wanted = _named(snapshot, known)
     with lock(paths, "restore"):

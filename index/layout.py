@@ -9,6 +9,7 @@ INDEX/
     passages.sqlite        documents, passages, ranges of sentences
     vectors.faiss          one row a sentence
     lexical/               BM25 postings
+  unfinished.sqlite        what a build that was interrupted had done already
   feedback.jsonl           judgements of readers, with feedback.lock; no build reads or changes them
 """
 
@@ -78,6 +79,11 @@ class IndexPaths:
     def holder(self) -> Path:
         """Says who holds the lock."""
         return self.root / "holder.json"
+
+    @property
+    def journal(self) -> Path:
+        """What an unfinished build has done already."""
+        return self.root / "unfinished.sqlite"
 
     @property
     def snapshots(self) -> Path:

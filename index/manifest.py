@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Container
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -11,7 +12,7 @@ from index.encode.protocol import EncoderInfo
 from index.errors import SnapshotDamaged, SnapshotFormat
 from index.records import Skipped
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever an older SeedQA could not read a snapshot, or read it wrongly."""
 
 
@@ -24,8 +25,17 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRecord:
+    """A file of the seeds that was read, whatever came of it."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentRecord:
-    """A document of a snapshot; ``sha256`` is that of the source file."""
+    """A document of a snapshot; ``sha256`` is that of its own bytes, within an archive those of the member."""
 
     path: str
     title: str
@@ -33,6 +43,8 @@ class DocumentRecord:
     bytes: int
     passages: int
     notes: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
+    """Other paths with the same bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +60,8 @@ class Recipe:
     """Precision in which vectors are kept."""
     libraries: dict[str, str]
     """Version of each library that has a part in it."""
+    limits: dict[str, int | float]
+    """What one document may cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +85,19 @@ class Manifest:
     languages: tuple[str, ...]
     counts: Counts
     documents: tuple[DocumentRecord, ...]
+    sources: tuple[SourceRecord, ...]
     skipped: tuple[Skipped, ...]
     files: dict[str, FileRecord]
     checksum: str = ""
     """sha256 of this manifest with an empty checksum."""
+
+
+def source_path(document: str, sources: Container[str]) -> str:
+    """Return the path of the file that a document is, or lies within; ``sources`` has the paths of all files."""
+    path = document
+    while path not in sources and "/" in path:
+        path = path.rpartition("/")[0]
+    return path if path in sources else document
 
 
 def write_manifest(manifest: Manifest) -> bytes:

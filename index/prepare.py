@@ -1,42 +1,32 @@
-"""What goes into a snapshot: documents read or taken over, their vectors and their terms."""
+"""What else goes into a snapshot: the vectors of its documents and their terms."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 
 from index import lexical
 from index.analyse import ANALYSER, terms
 from index.encode.protocol import Encoder, FloatArray
-from index.language import detect_language
-from index.load import extract
-from index.load.decode import NotText
+from index.gather import Loaded
+from index.journal import Journal
+from index.load.limits import Limits
 from index.manifest import Recipe
-from index.records import Document, Passage, Progress, SeedFile, Skipped
+from index.records import Document, Passage, Progress
 from index.snapshot import Snapshot
-from index.split import PASSAGE_TOKENS, SPLITTER, split
-from index.store import StoredDocument
+from index.split import PASSAGE_TOKENS, SPLITTER
 from index.vectors import PRECISION
+
+BATCH = 8_192
+"""Sentences encoded before they are kept: about five seconds' work."""
 
 _LIBRARIES = ("sentencex", "py3langid", "PyStemmer", "markdown-it-py", "mdit-py-plugins", "lxml", "charset-normalizer")
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A document of the new snapshot and where its vectors and term counts come from."""
-
-    document: Document
-    passages: tuple[Passage, ...]
-    stored: StoredDocument | None = None
-    """The same document in the previous snapshot, where it is unchanged."""
-
-
-def recipe() -> Recipe:
+def recipe(limits: Limits) -> Recipe:
     """Return how this version reads, splits and analyses documents."""
     return Recipe(
         splitter=SPLITTER,
@@ -46,83 +36,12 @@ def recipe() -> Recipe:
         b=lexical.B,
         vectors=PRECISION,
         libraries={name: version(name) for name in _LIBRARIES},
+        limits=asdict(limits),
     )
-
-
-def _reusable(previous: Snapshot | None, encoder: Encoder) -> dict[str, StoredDocument]:
-    """Return the documents of the previous snapshot by path, if they would be made the same way today."""
-    if previous is None:
-        return {}
-    made = previous.manifest
-    if made.recipe != recipe() or made.encoder.fingerprint != encoder.info.fingerprint:
-        return {}
-    return {document.path: document for document in previous.store.documents}
-
-
-def load(
-    seeds: Path,
-    files: Sequence[SeedFile],
-    skipped: list[Skipped],
-    encoder: Encoder,
-    progress: Progress,
-    previous: Snapshot | None,
-) -> list[Loaded]:
-    """Read and split each file; those without text join ``skipped`` with the reason."""
-    known = _reusable(previous, encoder)
-    loaded: list[Loaded] = []
-    for done, file in enumerate(files):
-        progress("load", done, len(files))
-        try:
-            data = (seeds / file.path).read_bytes()
-        except OSError as error:
-            skipped.append(Skipped(source=file.path, reason=f"can't be read ({error.strerror})"))
-            continue
-        digest = hashlib.sha256(data).hexdigest()
-        stored = known.get(file.path)
-        if previous is not None and stored is not None and stored.sha256 == digest:
-            loaded.append(_unchanged(previous, stored))
-            continue
-        try:
-            loaded.append(_read(file.path, data, digest, encoder))
-        except NotText as error:
-            skipped.append(Skipped(source=file.path, reason=str(error)))
-        except Exception as error:
-            reason = " ".join(f"its reader failed ({type(error).__name__}: {error})".split())[:300]
-            skipped.append(Skipped(source=file.path, reason=reason.encode("utf-8", "replace").decode("utf-8")))
-    progress("load", len(files), len(files))
-    return loaded
-
-
-def _unchanged(previous: Snapshot, stored: StoredDocument) -> Loaded:
-    """Return a document as the previous snapshot holds it."""
-    names = ("path", "sha256", "bytes", "format", "encoding", "language", "title", "notes")
-    document = Document(
-        **{name: getattr(stored, name) for name in names}, text=previous.store.document_text(stored.row)
-    )
-    return Loaded(document, tuple(p.passage for p in previous.store.passages_of(stored)), stored)
-
-
-def _read(path: str, data: bytes, digest: str, encoder: Encoder) -> Loaded:
-    """Return a document read from its bytes. Raises NotText where there is nothing to read."""
-    name, encoding, found = extract(path, data)
-    if not found.blocks:
-        raise NotText("; ".join(("no text", *found.notes)))
-    document = Document(
-        path=path,
-        sha256=digest,
-        bytes=len(data),
-        format=name,
-        encoding=encoding,
-        language=detect_language(found.text),
-        title=found.title or Path(path).stem,
-        text=found.text,
-        notes=found.notes,
-    )
-    return Loaded(document, split(found, document.language, encoder.token_spans, encoder.info.sentence_tokens))
 
 
 def find_vectors(
-    loaded: Sequence[Loaded], encoder: Encoder, previous: Snapshot | None, progress: Progress
+    loaded: Sequence[Loaded], encoder: Encoder, previous: Snapshot | None, journal: Journal, progress: Progress
 ) -> tuple[FloatArray, int]:
     """Return the vector of every sentence, in order, and how many of changed documents' were found ready-made."""
     total = sum(len(p.sentences) for item in loaded for p in item.passages)
@@ -144,10 +63,29 @@ def find_vectors(
         kept += len(rows)
         assert previous is not None  # known is empty without it
         vectors[rows] = previous.vectors.take(np.array([known[text]]))
-    fresh = list(wanted)
-    for text, vector in zip(fresh, encoder.encode(fresh, progress), strict=True):
+    for text, vector in _encoded(list(wanted), encoder, journal, progress):
         vectors[wanted[text]] = vector
     return vectors, kept
+
+
+def _encoded(
+    texts: Sequence[str], encoder: Encoder, journal: Journal, progress: Progress
+) -> Iterator[tuple[str, FloatArray]]:
+    """Yield each text with its vector: from the journal, or encoded in batches that go into the journal."""
+    known = journal.vectors(encoder.info.fingerprint, texts)
+    yield from known.items()
+    missing = [text for text in texts if text not in known]
+    for first in range(0, max(len(missing), 1), BATCH):
+        batch = missing[first : first + BATCH]
+        done = len(known) + first
+
+        def advance(stage: str, at: int, _total: int, done: int = done) -> None:
+            progress(stage, done + at, len(texts))
+
+        encoded = encoder.encode(batch, advance)
+        if len(missing) > BATCH:
+            journal.keep_vectors(encoder.info.fingerprint, batch, encoded)
+        yield from zip(batch, encoded, strict=True)
 
 
 def _sentences(item: Loaded) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 Progress = Callable[[str, int, int], None]
@@ -40,22 +40,133 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where a range of text stands in its source, in the units of its format; numbers count from 1, ends included."""
+
+    unit: str
+    """One of UNITS."""
+    first: int
+    last: int
+    part: str = ""
+    """The sheet of a table, the title of a chapter, or whose message it is."""
+    cells: str = ""
+    """Of a sheet, as spreadsheets write it: ``B2:D9``."""
+
+    @property
+    def words(self) -> str:
+        """The location as a reader would say it."""
+        if self.unit == "message":
+            return f"message {self.part}"
+        if self.unit == "cell":
+            return f"sheet {self.part}, cell{'s' if ':' in self.cells else ''} {self.cells}"
+        numbers = f"{self.unit} {self.first}" if self.first == self.last else f"{self.unit}s {self.first}–{self.last}"
+        return f"{numbers} ({self.part})" if self.part else numbers
+
+
+UNITS = ("line", "page", "paragraph", "slide", "cell", "row", "chapter", "message")
+"""What a location counts: ``cell`` the rows of a sheet, ``chapter`` the files of a book, the others what they say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """The map from a document's text back to its source.
+
+    Runs of text in ascending order: from ``offsets[i]`` on, text stands at ``numbers[i]`` of the unit.
+    """
+
+    unit: str
+    offsets: tuple[int, ...]
+    numbers: tuple[int, ...]
+    columns: tuple[int, ...] = ()
+    """Column of each run, from 1, where the unit is ``cell``."""
+    parts: tuple[tuple[int, str], ...] = ()
+    """From the offset on, text stands in the part of that name."""
+
+    def locate(self, start: int, end: int) -> Location:
+        """Return where ``text[start:end]`` stands; the range holds at least one character."""
+        first = self._run(start)
+        last = max(first, self._run(end - 1))
+        rows = self.numbers[first : last + 1]
+        at = bisect_right(self.parts, start, key=lambda part: part[0]) - 1
+        return Location(
+            unit=self.unit,
+            first=min(rows),
+            last=max(rows),
+            part=self.parts[at][1] if at >= 0 else "",
+            cells=_cells(rows, self.columns[first : last + 1]) if self.columns else "",
+        )
+
+    def number(self, offset: int) -> int:
+        """Return the number of the unit on which the character at ``offset`` stands."""
+        return self.numbers[self._run(offset)]
+
+    def _run(self, offset: int) -> int:
+        return max(0, bisect_right(self.offsets, offset) - 1)
+
+
+def _cells(rows: Sequence[int], columns: Sequence[int]) -> str:
+    corners = [f"{_letters(c(columns))}{c(rows)}" for c in (min, max)]
+    return corners[0] if corners[0] == corners[1] else ":".join(corners)
+
+
+def _letters(column: int) -> str:
+    """Return a column's name: 1 is A, 26 is Z, 27 is AA."""
+    name = ""
+    while column:
+        column, digit = divmod(column - 1, 26)
+        name = chr(ord("A") + digit) + name
+    return name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of a PDF document: the range of the text that stands on it, and where each character is.
+
+    The pages of a document follow each other without gaps and cover its text.
+    """
+
+    number: int
+    """From 1, as viewers count."""
+    start: int
+    end: int
+    width: float
+    height: float
+    """In points, as the page is shown: turned by its own rotation."""
+    boxes: bytes = field(repr=False)
+    """Little-endian unsigned 16-bit numbers of shape (end - start, 4): left, top, right and bottom of each
+    character from the page's upper left corner, in 65,535ths of its width or height; all 0 for a character
+    that is not on the page, such as a space or line end put between words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A rectangle on a page as it is shown, in points from its upper left corner."""
+
+    page: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Extract:
-    """What a format's loader makes of a file's bytes."""
+    """What a format's reader makes of a file's bytes."""
 
     text: str
     blocks: tuple[Block, ...]
     """In order, without overlap; together they hold every character of ``text`` that is not white space."""
-    line_offsets: tuple[int, ...]
-    line_numbers: tuple[int, ...]
-    """From ``line_offsets[i]`` on, text stands on line ``line_numbers[i]`` of the file."""
+    places: Places
+    encoding: str = ""
+    """Of text files; empty for others."""
     title: str = ""
+    author: str = ""
+    date: str = ""
+    """ISO 8601, to the day: when it was written, as the document itself says."""
     notes: tuple[str, ...] = ()
     """What a reader of the coverage report should know, such as navigation left out."""
-
-    def line(self, offset: int) -> int:
-        """Return the line of the file on which the character at ``offset`` stands."""
-        return self.line_numbers[max(0, bisect_right(self.line_offsets, offset) - 1)]
+    pages: tuple[Page, ...] = ()
+    """Of a document whose pages can be shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +184,8 @@ class Skipped:
 
     source: str
     reason: str
+    copy_of: str = ""
+    """The document that has the same bytes, where that is the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,16 +206,17 @@ class Passage:
     end: int
     section: tuple[str, ...]
     sentences: tuple[Sentence, ...]
-    line_start: int
-    line_end: int
+    location: Location
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One file of the seeds: where it is and what was read from it."""
+    """One file of the seeds, or one member of an archive or mailbox: where it is and what was read from it."""
 
     path: str
+    """Relative to the seeds; that of a member goes on below its archive: ``post/2024.zip/letters/7.eml``."""
     sha256: str
+    """Of its own bytes: for a member, of the member."""
     bytes: int
     format: str
     encoding: str
@@ -110,7 +224,12 @@ class Document:
     """ISO 639-1 code that chooses stemming and sentence rules."""
     title: str
     text: str = field(repr=False)
+    author: str = ""
+    date: str = ""
     notes: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
+    """Other paths with the same bytes, sorted."""
+    pages: tuple[Page, ...] = field(default=(), repr=False)
 
     @property
     def id(self) -> str:
@@ -138,8 +257,8 @@ class BuildReport:
     """Sentences whose vectors came from the previous snapshot."""
     seconds: float
     seeds: str
-    files: int
-    """Files found; each is a document or listed in ``skipped``."""
+    found: int
+    """Documents found, also within archives; each is indexed or listed in ``skipped``."""
     skipped: tuple[Skipped, ...]
     notes: tuple[Skipped, ...]
     """Parts of indexed files that were left out."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -21,7 +22,7 @@ import portalocker
 from index.errors import SeedQAError, SnapshotDamaged, SnapshotError, SnapshotMissing
 from index.layout import TEMPORARY, IndexPaths, SnapshotPaths, replace_file, sync
 from index.lexical import Lexical
-from index.manifest import Manifest, read_manifest
+from index.manifest import Manifest, SourceRecord, read_manifest, source_path
 from index.store import Store
 from index.vectors import Vectors
 
@@ -70,6 +71,14 @@ class Snapshot:
     def seeds(self) -> Path:
         """The folder that the snapshot was read from."""
         return read_origin(self.paths)
+
+    @cached_property
+    def _sources(self) -> dict[str, SourceRecord]:
+        return {source.path: source for source in self.manifest.sources}
+
+    def source_of(self, document: str) -> SourceRecord | None:
+        """Return the file that a document is or lies within, as it was read, or nothing where it is not known."""
+        return self._sources.get(source_path(document, self._sources))
 
     def close(self) -> None:
         """Let go of the files. The snapshot can't be used afterwards."""

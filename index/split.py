@@ -201,6 +201,5 @@ def _passage(extract: Extract, section: tuple[str, ...], pieces: Sequence[_Piece
         end=end,
         section=section,
         sentences=tuple(Sentence(start=p.start, end=p.end, heading=p.heading) for p in pieces),
-        line_start=extract.line(start),
-        line_end=extract.line(end - 1),
+        location=extract.places.locate(start, end),
     )

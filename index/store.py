@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,24 +13,33 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import SnapshotDamaged
-from index.records import Document, Passage, Sentence, passage_id
+from index.records import Document, Location, Page, Passage, Sentence, passage_id
 
 _SCHEMA = """
 CREATE TABLE document (
     row INTEGER PRIMARY KEY, id TEXT NOT NULL, path TEXT NOT NULL UNIQUE, sha256 TEXT NOT NULL, bytes INTEGER NOT NULL,
-    format TEXT NOT NULL, encoding TEXT NOT NULL, language TEXT NOT NULL, title TEXT NOT NULL, notes TEXT NOT NULL,
-    first_passage INTEGER NOT NULL, passages INTEGER NOT NULL, text TEXT NOT NULL);
+    format TEXT NOT NULL, encoding TEXT NOT NULL, language TEXT NOT NULL, title TEXT NOT NULL, author TEXT NOT NULL,
+    date TEXT NOT NULL, notes TEXT NOT NULL, copies TEXT NOT NULL, first_passage INTEGER NOT NULL,
+    passages INTEGER NOT NULL, text TEXT NOT NULL);
 CREATE TABLE passage (
     row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, document INTEGER NOT NULL, start INTEGER NOT NULL,
-    end INTEGER NOT NULL, section TEXT NOT NULL, line_start INTEGER NOT NULL, line_end INTEGER NOT NULL,
+    end INTEGER NOT NULL, section TEXT NOT NULL, location TEXT NOT NULL,
     first_sentence INTEGER NOT NULL, sentences BLOB NOT NULL, text TEXT NOT NULL);
+CREATE TABLE page (
+    document INTEGER NOT NULL, number INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
+    width REAL NOT NULL, height REAL NOT NULL, boxes BLOB NOT NULL, PRIMARY KEY (document, number)) WITHOUT ROWID;
 """
-_PASSAGE = "row, id, document, start, end, section, line_start, line_end, first_sentence, sentences, text"
-_DOCUMENT = "row, id, path, sha256, bytes, format, encoding, language, title, notes, first_passage, passages"
+_PASSAGE = "row, id, document, start, end, section, location, first_sentence, sentences, text"
+_DOCUMENT = (
+    "row, id, path, sha256, bytes, format, encoding, language, title, author, date, notes, copies, first_passage, "
+    "passages"
+)
+_PAGE = "number, start, end, width, height, boxes"
 
 _AT_ONCE = 500
 """Rows asked for in one statement; SQLite limits how many values one may carry."""
@@ -47,7 +58,10 @@ class StoredDocument:
     encoding: str
     language: str
     title: str
+    author: str
+    date: str
     notes: tuple[str, ...]
+    copies: tuple[str, ...]
     first_passage: int
     passages: int
 
@@ -76,27 +90,35 @@ def write_store(path: Path, documents: Iterable[tuple[Document, Sequence[Passage
         database.execute("BEGIN")
         passage_row = sentence_row = 0
         for row, (document, passages) in enumerate(documents):
-            database.execute(
-                f"INSERT INTO document ({_DOCUMENT}, text) VALUES ({', '.join('?' * 13)})",
-                (
-                    row, document.id, document.path, document.sha256, document.bytes, document.format,
-                    document.encoding, document.language, document.title, json.dumps(document.notes),
-                    passage_row, len(passages), document.text,
-                ),
-            )  # fmt: skip
+            _insert_document(database, row, document, passage_row, len(passages))
             for passage in passages:
                 text = document.text[passage.start : passage.end]
                 database.execute(
-                    f"INSERT INTO passage ({_PASSAGE}) VALUES ({', '.join('?' * 11)})",
+                    f"INSERT INTO passage ({_PASSAGE}) VALUES ({', '.join('?' * 10)})",
                     (
                         passage_row, passage_id(document.id, passage.start, passage.end), row, passage.start,
-                        passage.end, json.dumps(passage.section), passage.line_start, passage.line_end,
-                        sentence_row, _pack(passage.sentences), text,
+                        passage.end, json.dumps(passage.section),
+                        msgspec.json.encode(passage.location).decode(), sentence_row, _pack(passage.sentences), text,
                     ),
                 )  # fmt: skip
                 passage_row += 1
                 sentence_row += len(passage.sentences)
         database.execute("COMMIT")
+
+
+def _insert_document(database: sqlite3.Connection, row: int, document: Document, first: int, passages: int) -> None:
+    database.execute(
+        f"INSERT INTO document ({_DOCUMENT}, text) VALUES ({', '.join('?' * 16)})",
+        (
+            row, document.id, document.path, document.sha256, document.bytes, document.format, document.encoding,
+            document.language, document.title, document.author, document.date, json.dumps(document.notes),
+            json.dumps(document.copies), first, passages, document.text,
+        ),
+    )  # fmt: skip
+    database.executemany(
+        f"INSERT INTO page (document, {_PAGE}) VALUES ({', '.join('?' * 7)})",
+        ((row, p.number, p.start, p.end, p.width, p.height, zlib.compress(p.boxes)) for p in document.pages),
+    )
 
 
 def _pack(sentences: Sequence[Sentence]) -> bytes:
@@ -136,6 +158,11 @@ class Store:
         rows = self._database.execute(f"SELECT {_DOCUMENT} FROM document ORDER BY row")
         return tuple(_document(row) for row in rows)
 
+    def by_path(self, path: str) -> StoredDocument | None:
+        """Return the document at a path, or nothing."""
+        at = bisect_right(self.documents, path, key=lambda document: document.path) - 1
+        return self.documents[at] if at >= 0 and self.documents[at].path == path else None
+
     def document(self, row: int) -> StoredDocument:
         """Return one document."""
         return _document(self._database.execute(f"SELECT {_DOCUMENT} FROM document WHERE row = ?", (row,)).fetchone())
@@ -166,6 +193,17 @@ class Store:
         sql = f"SELECT {_PASSAGE} FROM passage WHERE row >= ? AND row < ? ORDER BY row"
         return map(_passage, self._database.execute(sql, (first, last)))
 
+    def pages(self, document: int, start: int = 0, end: int = 2**62) -> tuple[Page, ...]:
+        """Return the pages on which text of ``start`` to ``end`` stands, in order; none for most formats."""
+        rows = self._database.execute(
+            f"SELECT {_PAGE} FROM page WHERE document = ? AND start < ? AND end > ? ORDER BY number",
+            (document, end, start),
+        )
+        return tuple(
+            Page(number=n, start=s, end=e, width=width, height=height, boxes=zlib.decompress(boxes))
+            for n, s, e, width, height, boxes in rows
+        )
+
     def check(self) -> str:
         """Return what SQLite's own integrity check says: ``ok`` where all is well."""
         return str(self._database.execute("PRAGMA integrity_check").fetchone()[0])
@@ -173,16 +211,16 @@ class Store:
 
 def _document(row: tuple[Any, ...]) -> StoredDocument:
     names = _DOCUMENT.split(", ")
-    fields = dict(zip(names, row, strict=True)) | {"notes": tuple(json.loads(str(row[9])))}
-    return StoredDocument(**fields)
+    fields = dict(zip(names, row, strict=True))
+    return StoredDocument(**fields | {name: tuple(json.loads(fields[name])) for name in ("notes", "copies")})
 
 
 def _passage(row: tuple[Any, ...]) -> StoredPassage:
-    at, ident, document, start, end, section, line_start, line_end, first, sentences, text = row
+    at, ident, document, start, end, section, location, first, sentences, text = row
     return StoredPassage(
         row=at, id=ident, document=document, first_sentence=first, text=text,
         passage=Passage(
             start=start, end=end, section=tuple(json.loads(section)), sentences=_unpack(sentences),
-            line_start=line_start, line_end=line_end,
+            location=msgspec.json.decode(location, type=Location),
         ),
     )  # fmt: skip

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import msgspec
 
-from index.records import SEPARATOR
+from index.records import SEPARATOR, Box, Location
+
+NAMED = 3
+"""Copies of a document that are named; of others the number is told."""
+
+
+def named(paths: Sequence[str]) -> str:
+    """Return one or more paths as a list in words, at most NAMED of them by name."""
+    shown, left = list(paths[:NAMED]), len(paths) - NAMED
+    last = f"{left:,} more" if left > 0 else shown.pop()
+    return f"{', '.join(shown)} and {last}" if shown else last
 
 
 class JsonRecord:
@@ -33,11 +44,6 @@ class JsonRecord:
             raise ValueError(f"not the JSON of a {cls.__name__}: {error}") from error
 
 
-def lines_in_words(first: int, last: int) -> str:
-    """Return a range of lines, both ends included, as a reader would say it."""
-    return f"line {first}" if first == last else f"lines {first}–{last}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citation(JsonRecord):
     """Where a quote stands, down to the character. Offsets are code points of the document's extracted text."""
@@ -47,10 +53,9 @@ class Citation(JsonRecord):
     """Path of the source file, relative to the seeds folder. Not called "path": Gradio's clients take every object
     with a "path" for a file, and would download it."""
     sha256: str
-    """Of the source file."""
+    """Of the source file; of the member, where that is in an archive or mailbox."""
     section: tuple[str, ...]
-    line_start: int
-    line_end: int
+    location: Location
     start: int
     end: int
     quote: str
@@ -59,6 +64,14 @@ class Citation(JsonRecord):
     evidence_end: int
     link: str
     """Opens and verifies this very passage, also after a rebuild (qa.citation)."""
+    author: str = ""
+    date: str = ""
+    """ISO 8601, to the day: when it was written, as the document itself says; empty where it does not."""
+    copies: tuple[str, ...] = ()
+    """Other paths with the same content."""
+    boxes: tuple[Box, ...] = ()
+    """Where the quote stands on its pages; empty for formats without pages."""
+    evidence_boxes: tuple[Box, ...] = ()
 
     @property
     def evidence(self) -> str:
@@ -71,14 +84,16 @@ class Citation(JsonRecord):
         return SEPARATOR.join((self.title, *self.section))
 
     @property
-    def lines(self) -> str:
-        """The lines in words."""
-        return lines_in_words(self.line_start, self.line_end)
+    def place(self) -> str:
+        """Path and location in words, with other paths of the same content."""
+        also = f" (also as {named(self.copies)})" if self.copies else ""
+        return f"{self.source}, {self.location.words}{also}"
 
     @property
-    def place(self) -> str:
-        """Path and lines."""
-        return f"{self.source}, {self.lines}"
+    def origin(self) -> str:
+        """Author and date, as far as they are known and the location does not tell them already."""
+        parts = () if self.location.unit == "message" else (self.author, self.date)
+        return ", ".join(filter(None, parts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +148,20 @@ class Verification(JsonRecord):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShownPage(JsonRecord):
+    """A page of the source, with what is to be marked on it. All boxes are in points, as the page is shown."""
+
+    number: int
+    """From 1."""
+    width: float
+    height: float
+    passage: tuple[Box, ...]
+    evidence: tuple[Box, ...]
+    hits: tuple[Box, ...]
+    """Words of the question within the passage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context(JsonRecord):
     """A stretch of a document around a passage. Offsets are code points of the document's extracted text."""
 
@@ -151,6 +180,8 @@ class Context(JsonRecord):
     note: str
     """What the reader should know: that the passage moved, or can't be located; else empty."""
     snapshot: str
+    pages: tuple[ShownPage, ...] = ()
+    """Those on which the passage stands, where the format has pages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,3 +199,5 @@ class DocumentStatus(JsonRecord):
     """When the file was last changed, UTC; empty where it is missing."""
     sha256: str
     notes: tuple[str, ...]
+    copies: tuple[str, ...] = ()
+    """Other paths with the same content."""

@@ -9,9 +9,9 @@ from index.analyse import keyword_spans, terms
 from index.encode import EncoderInfo
 from index.records import Sentence
 from index.snapshot import Snapshot
-from index.store import StoredDocument, StoredPassage
+from index.store import Store, StoredDocument, StoredPassage
 from qa.answer import Citation, Result
-from qa.citation import make_link
+from qa.cite import cite
 from qa.confidence import Signals, confidence
 from qa.evidence import Terms, coverage, sentence_scores
 from qa.rank import Candidate
@@ -89,10 +89,11 @@ def _states(sentence: Sentence, stored: StoredPassage) -> int:
 
 def results_of(snapshot: Snapshot, asked: Terms, candidates: Sequence[Candidate]) -> tuple[Result, ...]:
     """Return the results of a search in the order of ``candidates``."""
-    return tuple(_result(place, found) for place, found in enumerate(assess(snapshot, asked, candidates), 1))
+    found = assess(snapshot, asked, candidates)
+    return tuple(_result(snapshot.store, place, item) for place, item in enumerate(found, 1))
 
 
-def _result(place: int, found: Assessed) -> Result:
+def _result(store: Store, place: int, found: Assessed) -> Result:
     return Result(
         rank=place,
         score=found.candidate.score,
@@ -103,24 +104,11 @@ def _result(place: int, found: Assessed) -> Result:
         coverage=round(found.signals.in_passage, 6),
         evidence_coverage=round(found.signals.in_evidence, 6),
         hits=found.hits,
-        citation=_citation(found.document, found.stored, found.evidence),
+        citation=_citation(store, found.document, found.stored, found.evidence),
     )
 
 
-def _citation(document: StoredDocument, stored: StoredPassage, chosen: int) -> Citation:
+def _citation(store: Store, document: StoredDocument, stored: StoredPassage, chosen: int) -> Citation:
     passage, evidence = stored.passage, stored.passage.sentences[chosen]
     ranges = (passage.start, passage.end), (evidence.start, evidence.end)
-    return Citation(
-        title=document.title,
-        source=document.path,
-        sha256=document.sha256,
-        section=passage.section,
-        line_start=passage.line_start,
-        line_end=passage.line_end,
-        start=passage.start,
-        end=passage.end,
-        quote=stored.text,
-        evidence_start=evidence.start,
-        evidence_end=evidence.end,
-        link=make_link(document.path, document.sha256, *ranges, stored.text),
-    )
+    return cite(store, document, passage.section, passage.location, *ranges, stored.text)

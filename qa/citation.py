@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote
 
 from index.errors import CitationError
-from index.load import extract
+from index.load.limits import Unreadable
+from index.load.read import Reading
+from index.load.readers import Readers
 from index.load.walk import MAX_BYTES
-from qa.answer import Verification, lines_in_words
+from qa.answer import Verification
 
 VERIFIED, CHANGED, MISSING = "verified", "source changed", "source missing"
 
@@ -88,28 +90,52 @@ def parse_link(text: str) -> Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known of a quote's source from the time when it was indexed."""
+    """What an index knows of a quote's source."""
 
-    sha256: str
-    """Of the whole file."""
-    lines: str
+    sha256: str = ""
+    """Of the whole file, as it was indexed; a file that still has it is not taken apart again."""
+    place: str = ""
     """Where the quote stands in it, in words."""
+    copies: tuple[str, ...] = ()
+    """Other paths with the same content: one of them will do where the source is missing."""
 
 
-def verify_link(text: str, seeds: Path, known: Known | None = None) -> Verification:
+def verify_link(text: str, seeds: Path, readers: Readers, known: Known | None = None) -> Verification:
     """Re-read the source of a citation and say whether it still says what is quoted.
 
     A file that still has the ``known`` hash is not taken apart again: its quote stands where it stood.
     Raises CitationError where the link can't be read or leads out of ``seeds``.
     """
     link = parse_link(text)
-    status, detail = _check(link, seeds, known)
+    known = known or Known()
+    status, detail = _check(link, seeds, readers, known)
+    for copy in known.copies if status == MISSING else ():
+        found, why = _check(replace(link, path=copy), seeds, readers, known)
+        if found == VERIFIED:
+            status, detail = found, f"{link.path} is gone; {why}"
+            break
     return Verification(status=status, source=link.path, detail=detail, link=str(link))
 
 
-def _check(link: Link, seeds: Path, known: Known | None) -> tuple[str, str]:
-    path = seeds / link.path
+def source_file(seeds: Path, document: str) -> str:
+    """Return the path, relative to ``seeds``, of the file that a document is or lies within.
+
+    Where there is no such file, that is the document's own path. Raises CitationError where it leads out of ``seeds``.
+    """
+    parts = PurePosixPath(document).parts
+    for count in range(1, len(parts) + 1):
+        path = "/".join(parts[:count])
+        if (seeds / path).is_file():
+            if not (seeds / path).resolve().is_relative_to(seeds.resolve()):
+                raise CitationError(f"{document} leads out of the seeds folder {seeds}; it is not opened")
+            return path
+    return document
+
+
+def _check(link: Link, seeds: Path, readers: Readers, known: Known) -> tuple[str, str]:
     try:
+        name = source_file(seeds, link.path)
+        path = seeds / name
         resolved = path.resolve(strict=True)
         if not resolved.is_relative_to(seeds.resolve()):
             raise CitationError(f"{link.path} leads out of the seeds folder {seeds}; it is not opened")
@@ -117,26 +143,32 @@ def _check(link: Link, seeds: Path, known: Known | None) -> tuple[str, str]:
             return MISSING, f"{link.path} is no longer a file in {seeds}"
         if resolved.stat().st_size > MAX_BYTES:
             return CHANGED, f"{link.path} has grown beyond {MAX_BYTES // 2**20} MiB and is not read"
-        data = resolved.read_bytes()
-    except (OSError, RuntimeError) as error:
+        with resolved.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, RuntimeError, ValueError) as error:
         return MISSING, f"{link.path} can't be read in {seeds} ({getattr(error, 'strerror', None) or error})"
-    digest = hashlib.sha256(data).hexdigest()
-    if known is not None and digest == known.sha256:
-        return VERIFIED, _stands(link, known.lines)
-    same_file = digest[:_DIGITS] == link.source
+    if digest == known.sha256:
+        return VERIFIED, _stands(link, known.place)
     try:
-        _, _, found = extract(link.path, data)
-    except Exception as error:
-        return CHANGED, f"{link.path} can no longer be read as text ({error})"
+        reading = readers.read_document(resolved, name, link.path)
+    except Unreadable as error:
+        return CHANGED, f"{link.path} can no longer be read ({error})"
+    return _compare(link, reading)
+
+
+def _compare(link: Link, reading: Reading) -> tuple[str, str]:
+    """Say whether a document that was read anew says what is quoted, where it is quoted from."""
+    found = reading.extract
+    same = reading.sha256[:_DIGITS] == link.source
     stands = quote_digest(found.text[link.start : link.end]) == link.quote
-    if same_file and stands:
-        return VERIFIED, _stands(link, lines_in_words(found.line(link.start), found.line(link.end - 1)))
-    if same_file:
+    if same and stands:
+        return VERIFIED, _stands(link, found.places.locate(link.start, link.end).words)
+    if same:
         return CHANGED, f"{link.path} is unchanged, but the quote is not at that place: the link or the reader differs"
     if stands:
         return CHANGED, f"{link.path} has changed since, but still says exactly what is quoted, at the same place"
     return CHANGED, f"{link.path} has changed since, and no longer says what is quoted at that place"
 
 
-def _stands(link: Link, lines: str) -> str:
-    return f"{link.path}, {lines}: the file is unchanged and says exactly what is quoted"
+def _stands(link: Link, place: str) -> str:
+    return f"{link.path}, {place}: the file is unchanged and says exactly what is quoted"

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import click
 
-from index.build import build as build_index
+from index.builder import build as build_index
 from index.encode import BACKENDS, load_encoder
 from index.errors import CitationError, QuestionError, SeedQAError, SettingsError, SnapshotError
 from index.layout import IndexPaths
-from index.load import walk
-from index.snapshot import current_id, read_origin, snapshot_ids
+from index.load.readers import Readers
+from index.load.walk import walk
+from index.snapshot import current_id, load_manifest, read_origin, snapshot_ids
 from qa import maintenance, show
 from qa.answer import Answer
-from qa.citation import parse_link, verify_link
+from qa.citation import Known, parse_link, verify_link
 from qa.engine import Index
 from qa.options import (
     CACHE,
@@ -70,7 +71,7 @@ def build(
     walk(folder)  # a wrong folder is told before the model is prepared
     with show.progress(quiet=as_json) as progress:
         encoder = load_encoder(settings.model, settings.cache, settings.backend, progress)
-        report = build_index(folder, settings.index, encoder, progress)
+        report = build_index(folder, settings.index, encoder, progress, settings.limits)
     if as_json:
         show.json_line(report)
     else:
@@ -167,11 +168,15 @@ def _converse(search: Callable[[str], Answer], show_one: Callable[[Answer], None
 @JSON
 def verify(citation: str, seeds: Path | None, index: Path | None, as_json: bool) -> int:
     """Re-read the source of CITATION, the link printed with an answer, and say whether it still holds."""
-    parse_link(citation)
+    link = parse_link(citation)
+    copies: tuple[str, ...] = ()
     if seeds is None:
         paths = IndexPaths(settings_with(index=index).index)
-        seeds = read_origin(paths.snapshot(current_id(paths)))
-    found = verify_link(citation, seeds)
+        snapshot = paths.snapshot(current_id(paths))
+        seeds = read_origin(snapshot)
+        copies = next((d.copies for d in load_manifest(snapshot).documents if d.path == link.path), ())
+    with Readers(workers=1) as readers:
+        found = verify_link(citation, seeds, readers, Known(copies=copies))
     if as_json:
         show.json_line(found)
     else:

@@ -19,9 +19,11 @@ from platformdirs import user_cache_path, user_config_path, user_data_path
 
 from index.encode import BACKENDS, DEFAULT_MODEL
 from index.errors import SettingsError
+from index.load.limits import Limits
 from qa.confidence import THRESHOLD
 
 PREFIX = "SEEDQA_"
+MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +44,22 @@ class Settings:
     """Passages in an answer."""
     threshold: float = THRESHOLD
     """Confidence below which an answer is "not found"."""
+    read_seconds: float = Limits().seconds
+    """How long one document may take to be read."""
+    read_memory: int = Limits().memory // MIB
+    """MiB of memory that reading one document may take."""
+    read_pages: int = Limits().pages
+    """Pages of one document that are read."""
+
+    @property
+    def limits(self) -> Limits:
+        """What one document may cost a build."""
+        return Limits(seconds=self.read_seconds, memory=self.read_memory * MIB, pages=self.read_pages)
 
 
 _PATHS = ("seeds", "index", "cache")
+_KINDS = {"k": int, "threshold": float, "read_seconds": float, "read_memory": int, "read_pages": int}
+_LEAST = {"k": 1, "read_seconds": 1, "read_memory": 256, "read_pages": 1}
 _NAMES = tuple(f.name for f in fields(Settings))
 
 
@@ -112,13 +127,13 @@ def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
 
 
 def _convert(name: str, value: Any, where: str) -> Any:
-    kind = {"k": int, "threshold": float}.get(name, str)
+    kind = _KINDS.get(name, str)
     try:
         found: Any = msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{name} in {where} is {value!r}, expected {kind.__name__}") from error
-    if name == "k" and found < 1:
-        raise SettingsError(f"k in {where} is {found}, expected 1 or more")
+    if name in _LEAST and found < _LEAST[name]:
+        raise SettingsError(f"{name} in {where} is {found}, expected {_LEAST[name]} or more")
     if name == "threshold" and not 0 <= found <= 1:
         raise SettingsError(f"threshold in {where} is {found}, expected a number from 0 to 1")
     if name == "backend" and found not in BACKENDS:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from index.analyse import keyword_spans, question_terms
+from index.boxes import boxes_of
 from index.errors import CitationError
-from index.load.plain import line_starts
+from index.lines import line_starts
 from index.records import Passage
 from index.snapshot import Snapshot
 from index.store import StoredDocument
-from qa.answer import Citation, Context
-from qa.citation import Link, make_link, parse_link, quote_digest
+from qa.answer import Citation, Context, ShownPage
+from qa.citation import Link, parse_link, quote_digest
+from qa.cite import cite
 
 AROUND = 20_000
 """Characters shown before and after a passage."""
@@ -23,6 +26,9 @@ REACH = 1_000_000
 
 SEARCHED = 200_000_000
 """Characters hashed at most to find it. Both bounds together keep the search to about a second."""
+
+VERBATIM = frozenset({"text", "markdown"})
+"""Formats whose text is the file's own, so that its lines can be counted in it."""
 
 _WORD = re.compile(r"\S+")
 
@@ -48,6 +54,7 @@ def passage_context(snapshot: Snapshot, link: str, question: str = "", around: i
         if first != cited.start:
             note = note or "the passage has moved within the document since it was cited"
     begin, finish = max(0, first - around), min(len(text), last + around)
+    hits = _hits(snapshot, document, question, text[begin:finish], begin)
     return Context(
         title=document.title,
         source=document.path,
@@ -56,7 +63,8 @@ def passage_context(snapshot: Snapshot, link: str, question: str = "", around: i
         text_start=begin,
         text=text[begin:finish],
         citation=citation,
-        hits=_hits(snapshot, document, question, text[begin:finish], begin),
+        hits=hits,
+        pages=_pages(snapshot, document, citation, hits),
         note=note,
         snapshot=snapshot.id,
     )
@@ -66,33 +74,44 @@ def _citation(snapshot: Snapshot, document: StoredDocument, text: str, cited: Li
     """Return the citation of a quote that stands at ``start`` now."""
     end = start + cited.end - cited.start
     evidence = start + cited.evidence_start - cited.start, start + cited.evidence_end - cited.start
-    around = _passage_at(snapshot, document, start)
-    lines = around.line_start, around.line_end
-    if document.format != "html":  # whose text has lines of its own
-        lines = len(line_starts(text[:start])), len(line_starts(text[:end]))
-    return Citation(
-        title=document.title,
-        source=document.path,
-        sha256=document.sha256,
-        section=around.section,
-        line_start=lines[0],
-        line_end=lines[1],
-        start=start,
-        end=end,
-        quote=text[start:end],
-        evidence_start=evidence[0],
-        evidence_end=evidence[1],
-        link=make_link(document.path, document.sha256, (start, end), evidence, text[start:end]),
+    passages = [stored.passage for stored in snapshot.store.passages_of(document)]
+    first, last = _passage_at(passages, start), _passage_at(passages, end - 1)
+    location = replace(first.location, first=first.location.first, last=max(first.location.last, last.location.last))
+    if document.format in VERBATIM:
+        location = replace(location, first=len(line_starts(text[:start])), last=len(line_starts(text[:end])))
+    elif pages := snapshot.store.pages(document.row, start, end):
+        location = replace(location, first=pages[0].number, last=pages[-1].number)
+    return cite(snapshot.store, document, first.section, location, (start, end), evidence, text[start:end])
+
+
+def _pages(
+    snapshot: Snapshot, document: StoredDocument, citation: Citation | None, hits: Sequence[tuple[int, int]]
+) -> tuple[ShownPage, ...]:
+    """Return the pages on which the cited passage stands, with the boxes of all that is marked on them."""
+    if citation is None:
+        return ()
+    pages = snapshot.store.pages(document.row, citation.start, citation.end)
+    within = [(first, last) for first, last in hits if citation.start <= first and last <= citation.end]
+    return tuple(
+        ShownPage(
+            number=page.number,
+            width=page.width,
+            height=page.height,
+            passage=boxes_of([page], citation.start, citation.end),
+            evidence=boxes_of([page], citation.evidence_start, citation.evidence_end),
+            hits=tuple(box for first, last in within for box in boxes_of([page], first, last)),
+        )
+        for page in pages
     )
 
 
 def _document(snapshot: Snapshot, cited: Link) -> tuple[StoredDocument, str]:
     """Return the cited document, or one of the same content, and what to say about that."""
-    documents = snapshot.store.documents
-    at = bisect_right(documents, cited.path, key=lambda document: document.path) - 1
-    if at >= 0 and documents[at].path == cited.path:
-        return documents[at], ""
-    for document in documents:
+    if found := snapshot.store.by_path(cited.path):
+        return found, ""
+    for document in snapshot.store.documents:
+        if cited.path in document.copies:
+            return document, f"{cited.path} is indexed with {document.path}, which has the same content"
         if document.sha256.startswith(cited.source):
             return document, f"{cited.path} is now {document.path}, with the same content"
     raise CitationError(f"{cited.path} is not in the index any more; put the file back and rebuild to open it")
@@ -124,9 +143,8 @@ def _starts(text: str, size: int) -> Iterator[int]:
             yield word.start()
 
 
-def _passage_at(snapshot: Snapshot, document: StoredDocument, offset: int) -> Passage:
-    """Return the last passage of a document that begins at ``offset`` or before, or its first one."""
-    passages = [stored.passage for stored in snapshot.store.passages_of(document)]
+def _passage_at(passages: Sequence[Passage], offset: int) -> Passage:
+    """Return the last passage that begins at ``offset`` or before, or the first one."""
     return passages[max(0, bisect_right(passages, offset, key=lambda passage: passage.start) - 1)]
 
 

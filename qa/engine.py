@@ -24,7 +24,6 @@ from index.store import StoredDocument
 from index.vectors import Mask
 from qa.answer import Answer, Citation, Context, DocumentStatus, Verification
 from qa.assess import results_of
-from qa.citation import Known, verify_link
 from qa.confidence import THRESHOLD
 from qa.config import read_settings
 from qa.context import AROUND, passage_context
@@ -32,6 +31,7 @@ from qa.examples import example_questions
 from qa.holdings import document_statuses
 from qa.question import check_k, check_question, check_threshold, language_note
 from qa.rank import rank
+from qa.sources import Sources
 
 DRAWN = 10
 """Questions drawn at most for each example that is wanted."""
@@ -85,6 +85,7 @@ class Index:
         self._trouble = ""
         self._examples: tuple[tuple[str, int], tuple[str, ...]] = ("", 0), ()
         self._seen = self._stamp()
+        self._sources = Sources()
         self._held = self._open()
 
     def _stamp(self) -> tuple[int, int]:
@@ -172,6 +173,7 @@ class Index:
             if not self._closed:
                 self._closed = self._held.retired = True
                 self._let_go(self._held)
+        self._sources.close()
 
     def __enter__(self) -> Index:
         return self
@@ -254,7 +256,7 @@ class Index:
         """
         link = citation.link if isinstance(citation, Citation) else citation
         with self._in_force() as held:
-            return verify_link(link, held.snapshot.seeds)
+            return self._sources.verify(held.snapshot, link)
 
     def verify_answer(self, answer: Answer) -> tuple[Verification, ...]:
         """Verify every citation of an answer by the sha256 of its file, which is read but not taken apart again.
@@ -265,9 +267,8 @@ class Index:
 
     def verify_known(self, citation: Citation) -> Verification:
         """Verify a citation in the same way."""
-        known = Known(sha256=citation.sha256, lines=citation.lines)
         with self._in_force() as held:
-            return verify_link(citation.link, held.snapshot.seeds, known)
+            return self._sources.verify_known(held.snapshot, citation)
 
     def open_passage(self, link: str, question: str = "", around: int = AROUND) -> Context:
         """Return the document around a cited passage, up to ``around`` characters before and after it.
@@ -277,6 +278,16 @@ class Index:
         """
         with self._in_force() as held:
             return passage_context(held.snapshot, link, question, around)
+
+    def draw_page(self, link: str, number: int, width: int = 1000) -> bytes:
+        """Return page ``number`` of a cited PDF document as a PNG picture ``width`` pixels wide.
+
+        Raises CitationError where the link can't be read, and SourceError where the page can't be drawn or the
+        file is no longer the one that was cited.
+        """
+        with self._in_force() as held:
+            seeds = held.snapshot.seeds
+        return self._sources.draw_page(seeds, link, number, width)
 
     def list_documents(self) -> tuple[DocumentStatus, ...]:
         """Return the documents of the index with what became of their files, and files that are new."""
@@ -302,7 +313,12 @@ def _allowed(snapshot: Snapshot, documents: str | Sequence[str] | None) -> Mask 
     if documents is None:
         return None
     patterns = [documents] if isinstance(documents, str) else list(documents)
-    chosen = np.array([any(fnmatch.fnmatchcase(d.path, p) for p in patterns) for d in snapshot.store.documents])
+    chosen = np.array(
+        [
+            any(fnmatch.fnmatchcase(path, pattern) for path in (d.path, *d.copies) for pattern in patterns)
+            for d in snapshot.store.documents
+        ]
+    )
     if not chosen.any():
         shown = ", ".join(patterns)
         shown = shown if len(shown) <= 200 else f"{shown[:200]}…"

@@ -14,6 +14,7 @@ from qa.citation import quote_digest
 
 _UNCHECKED: Mapping[str, str] = MappingProxyType({})
 _DIGITS = 16
+_YEAR = re.compile("[0-9]{4}(?![0-9])")
 
 _NEWLINE = re.compile(r"\r\n?")
 _HARMFUL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -31,26 +32,40 @@ _LATEX = {
 
 
 def plain(citation: Citation) -> str:
-    """Return a citation as one line: evidence, heading, place, the source's hash and the link."""
-    where = f"{citation.heading}, {citation.place}, sha256 {citation.sha256[:_DIGITS]}, {citation.link}"
-    return f"“{_line(citation.evidence)}” {_line(where)}"
+    """Return a citation as one line: evidence, heading, author and date, place, the source's hash and the link."""
+    return f"“{_line(citation.evidence)}” {_line(', '.join((*_where(citation), citation.link)))}"
 
 
 def markdown(citation: Citation) -> str:
     """Return a citation as Markdown: the evidence as a quotation, then where it stands and the link as code."""
-    where = f"{_escaped(citation.heading)}, {_escaped(citation.place)}, sha256 {_escaped(citation.sha256[:_DIGITS])}"
+    where = ", ".join(map(_escaped, _where(citation)))
     return f"> {_escaped(citation.evidence)}\n\n{where}\n\n{_code(citation.link)}\n"
 
 
+def _where(citation: Citation) -> tuple[str, ...]:
+    """Return what says where a quote is from: heading, author and date if known, place, the source's hash."""
+    told = citation.heading, citation.origin, citation.place, f"sha256 {citation.sha256[:_DIGITS]}"
+    return tuple(part for part in told if part)
+
+
 def bibtex(citation: Citation) -> str:
-    """Return a citation as a BibTeX entry in UTF-8, its key made of the file's name and the quote's hash."""
+    """Return a citation as a BibTeX entry in UTF-8, its key made of the file's name and the quote's hash.
+
+    The author stands in braces of its own: BibTeX would take what documents say there apart at commas and "and".
+    """
+    year = _YEAR.match(citation.date)
     fields = {
         "title": citation.heading,
         "howpublished": citation.place,
         "note": f"source sha256 {citation.sha256}, characters {citation.start}–{citation.end}, {citation.link}",
         "annote": citation.evidence,
     }
-    rows = "".join(f"  {name} = {{{_latex(value)}}},\n" for name, value in fields.items())
+    written = {name: _latex(value) for name, value in fields.items()}
+    if _line(citation.author):
+        written["author"] = f"{{{_latex(citation.author)}}}"
+    if year:
+        written |= {"year": year[0], "date": _latex(citation.date)}
+    rows = "".join(f"  {name} = {{{value}}},\n" for name, value in written.items())
     return f"@misc{{{_key(citation)},\n{rows}}}\n"
 
 
@@ -79,7 +94,8 @@ def _outcome(answer: Answer) -> str:
 
 def _result(result: Result, status: str) -> list[str]:
     citation = result.citation
-    about = f"{_escaped(citation.place)} · confidence {result.confidence:.2f}"
+    about = " · ".join(_escaped(part) for part in (citation.origin, citation.place) if part)
+    about += f" · confidence {result.confidence:.2f}"
     return [
         f"## {result.rank}. {_escaped(citation.heading)}",
         about + (f" · {_escaped(status)}" if status else ""),

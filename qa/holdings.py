@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from index.errors import SeedsError
-from index.load import walk
-from index.manifest import DocumentRecord, Manifest
+from index.load.walk import walk
+from index.manifest import DocumentRecord, Manifest, SourceRecord, source_path
 from qa.answer import DocumentStatus
 
 CURRENT, CHANGED, MISSING, NEW = "current", "changed", "missing", "new"
@@ -22,18 +22,18 @@ def document_statuses(manifest: Manifest, seeds: Path, built: float) -> tuple[Do
     A file is hashed only where its size is the same and it was touched after the snapshot was ``built`` (seconds
     since the epoch): whoever edits a file and sets its date back goes unnoticed here, not by ``verify``.
     """
-    known = {document.path for document in manifest.documents} | {skipped.source for skipped in manifest.skipped}
-    found = [_status(document, seeds / document.path, built) for document in manifest.documents]
+    sources = {source.path: source for source in manifest.sources}
+    found = [_status(d, sources[source_path(d.path, sources)], seeds, built) for d in manifest.documents]
+    known = sources.keys() | {skipped.source for skipped in manifest.skipped}
     return tuple(sorted((*found, *_new(seeds, known)), key=lambda status: status.source))
 
 
-def _status(document: DocumentRecord, path: Path, built: float) -> DocumentStatus:
+def _status(document: DocumentRecord, source: SourceRecord, seeds: Path, built: float) -> DocumentStatus:
+    path = seeds / source.path
     try:
         on_disk = path.stat()
         size, time_ns = on_disk.st_size, on_disk.st_mtime_ns
-        changed = size != document.bytes or (
-            on_disk.st_mtime >= built and _sha256(path, size, time_ns) != document.sha256
-        )
+        changed = size != source.bytes or (on_disk.st_mtime >= built and _sha256(path, size, time_ns) != source.sha256)
         status, modified = CHANGED if changed else CURRENT, _utc(on_disk.st_mtime)
     except OSError:
         status, modified = MISSING, ""
@@ -46,6 +46,7 @@ def _status(document: DocumentRecord, path: Path, built: float) -> DocumentStatu
         modified=modified,
         sha256=document.sha256,
         notes=document.notes,
+        copies=document.copies,
     )
 
 

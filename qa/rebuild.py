@@ -20,11 +20,12 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from index.build import build
+from index.builder import build
 from index.encode import Encoder, load_encoder
 from index.errors import BuildError, BuildLocked, SeedQAError, SeedsError, SnapshotError
 from index.layout import IndexPaths
-from index.load import walk
+from index.load.limits import Limits
+from index.load.walk import walk
 from index.records import BuildReport, Progress
 from index.snapshot import current_id, load_manifest, read_origin
 from qa.answer import JsonRecord
@@ -51,7 +52,7 @@ class BuildState(JsonRecord):
     """Builds started so far, so that a page can tell a new one."""
     running: bool = False
     stage: str = ""
-    """The latest of index.build.STAGES or ``prepare`` (the model, once); empty until the process is up."""
+    """The latest of index.builder.STAGES or ``prepare`` (the model, once); empty until the process is up."""
     done: int = 0
     total: int = 0
     """Of this stage; 0 where it is not known."""
@@ -70,7 +71,9 @@ class BuildState(JsonRecord):
 class _Run:
     """A build's process and what this side remembers of it."""
 
-    def __init__(self, seeds: Path, settings: tuple[Path, Path, str, str, Loader], *, before: str, named: bool) -> None:
+    def __init__(
+        self, seeds: Path, settings: tuple[Path, Path, str, str, Limits, Loader], *, before: str, named: bool
+    ) -> None:
         """Start the process. Raises BuildError."""
         self.before = before
         """Id of the snapshot in force at its start."""
@@ -148,6 +151,7 @@ class Rebuilder:
         seeds: Path | None = None,
         model: str,
         backend: str,
+        limits: Limits | None = None,
         load: Loader = load_encoder,
     ) -> None:
         """Read from ``seeds``, or where it is None from the folder that the snapshot in force was built from.
@@ -158,6 +162,7 @@ class Rebuilder:
         self._cache = cache
         self._seeds = seeds
         self._encoder = model, backend
+        self._limits = limits or Limits()
         self._load = load
         self._lock = threading.Lock()
         self._run: _Run | None = None
@@ -193,7 +198,7 @@ class Rebuilder:
         folder = self.folder() if seeds is None else seeds
         walk(folder)
         before, model, backend = self._in_force()
-        settings = self._paths.root, self._cache, model, backend, self._load
+        settings = self._paths.root, self._cache, model, backend, self._limits, self._load
         with self._lock:
             if self._closed:
                 raise BuildError(f"the index in {self._paths.root} is being closed; start again to rebuild it")
@@ -329,7 +334,9 @@ class _Speaker:
             self._words.send(word)
 
 
-def work(words: Connection, seeds: Path, index: Path, cache: Path, model: str, backend: str, load: Loader) -> None:
+def work(
+    words: Connection, seeds: Path, index: Path, cache: Path, model: str, backend: str, limits: Limits, load: Loader
+) -> None:
     """Build, in a process of its own: says how far it is and then its report, or what went wrong in one line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.name != "nt":
@@ -337,7 +344,7 @@ def work(words: Connection, seeds: Path, index: Path, cache: Path, model: str, b
         os.nice(NICENESS)  # questions come first
     speaker = _Speaker(words)
     try:
-        speaker.say(build(seeds, index, load(model, cache, backend, speaker), speaker))
+        speaker.say(build(seeds, index, load(model, cache, backend, speaker), speaker, limits))
     except SeedQAError as error:
         speaker.say(_one_line(str(error)))
     except Exception as error:

@@ -194,7 +194,7 @@ def build_report(report: BuildReport) -> None:
     )
     same = " (nothing changed)" if report.snapshot == report.previous else ""
     _out.print(f"Snapshot {report.snapshot} is in force{same}.")
-    _listing(f"Left out {len(report.skipped)} of {report.files}:", report.skipped)
+    _listing(f"Left out {len(report.skipped)} of {report.found}:", report.skipped)
     _listing("Notes on indexed files:", report.notes)
 
 

@@ -294,6 +294,10 @@ def test_what_goes_wrong_is_one_line(client: Client, run: Call, web: httpx.Clien
         ("open_passage", ["seedqa:\0\ud800"], "'seedqa:\\x00\\ud800' is not a citation link; expected one like "),
         ("open_passage", ["x", "", -1], "around is -1, expected a whole number from 0 to 100,000"),
         ("open_passage", ["x", "", 10**9], "around is 1000000000, expected a whole number from 0 to 100,000"),
+        ("page_picture", ["x"], "number is missing, expected a whole number"),
+        ("page_picture", ["x", 0], "number is 0, expected a whole number from 1 to 1,000,000"),
+        ("page_picture", ["x", 1, 10**9], "width is 1000000000, expected a whole number from 100 to 2,000"),
+        ("page_picture", ["x", 1], "'x' is not a citation link; expected one like "),
         ("verify_citation", [None], "link is null, expected text"),
         ("give_feedback", [QUESTION, "x", "yes"], 'useful is "yes", expected true or false or null'),
         ("rebuild", ["\0"], "seeds folder "),
@@ -424,7 +428,8 @@ def test_files_are_added_under_their_names(client: Client, site: Site, tmp_path:
     assert [d["status"] for d in client.predict(named.name, api_name="/list_documents")] == ["new"]
     named.write_text("Another text.", "utf-8")
     refused = client.predict([handle_file(named)], api_name="/add_files")["refused"]
-    assert refused == [{"source": named.name, "reason": "a file of that name is there already; rename one of them"}]
+    reason = "a file of that name is there already; rename one of them"
+    assert refused == [{"source": named.name, "reason": reason, "copy_of": ""}]
     assert (site.seeds / named.name).read_text("utf-8") == "A new file."
     (site.seeds / named.name).unlink()
 
@@ -446,9 +451,8 @@ def test_names_that_are_refused(web: httpx.Client, run: Call, site: Site, name: 
     before = sorted(site.seeds.parent.rglob("*"))
     (path,) = web.post("/gradio_api/upload", files={"files": ("a.txt", b"Some text.")}).json()
     answer = run("add_files", [{"path": path, "orig_name": name, "meta": FILE}])
-    assert answer.json()["data"] == [
-        {"added": [], "refused": [{"source": name, "reason": reason}], "folder": str(site.seeds)}
-    ]
+    refused = {"source": name, "reason": reason, "copy_of": ""}
+    assert answer.json()["data"] == [{"added": [], "refused": [refused], "folder": str(site.seeds)}]
     assert sorted(site.seeds.parent.rglob("*")) == before
     assert not Path(path).exists()
 

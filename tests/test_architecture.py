@@ -24,7 +24,7 @@ LAYERS = (
     },
     {"index.snapshot", "index.lock", "index.compare"},
     {"index.prepare"},
-    {"index.build"},
+    {"index.builder"},
     {"index"},
     # qa
     {"qa.answer", "qa.ranking", "qa.confidence"},

@@ -110,7 +110,7 @@ def test_build_reports_and_rebuilds_from_where_it_was_built(qa: Run, seeds: Path
     code, out, _ = qa("build", "--index", tmp_path / "new", "--json")
     report = json.loads(out)
     assert (code, report["reused"], report["snapshot"]) == (0, 10, report["previous"])
-    assert report["skipped"] == [{"source": "photo.png", "reason": "binary file"}]
+    assert report["skipped"] == [{"source": "photo.png", "reason": "binary file", "copy_of": ""}]
 
 
 def test_build_without_a_folder_the_first_time(qa: Run, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_passage_that_moved_is_found_by_its_words(built: Path, seeds: Path, en
     assert after is not None
     assert (after.quote, after.evidence, after.section) == (before.quote, before.evidence, before.section)
     assert after.start == before.start + 25
-    assert (after.line_start, after.line_end) == (before.line_start + 3, before.line_end + 3)
+    assert (after.location.first, after.location.last) == (before.location.first + 3, before.location.last + 3)
     assert context.note == "the passage has moved within the document since it was cited"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from index import build
-from index.build import STAGES
+from index.builder import STAGES
 from index.layout import IndexPaths
 from index.snapshot import current_id, examine, snapshot_ids
 from qa import open_index

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from index.records import Location
 from qa.answer import Answer, Citation, Result
 from qa.citation import make_link, quote_digest
 from qa.export import answer_markdown, bibtex, markdown, plain
@@ -38,8 +39,7 @@ def cite(
         source=path,
         sha256=SHA256,
         section=section,
-        line_start=7,
-        line_end=8,
+        location=Location(unit="line", first=7, last=8),
         start=start,
         end=start + len(quote),
         quote=quote,
@@ -136,6 +136,49 @@ def test_plain() -> None:
     )
 
 
+def test_author_date_and_copies_are_told() -> None:
+    copies = ("a", "b", "c", "d", "e")
+    citation = replace(cite(), author="Ann Oakley and Bob_Lee", date="2024-03-01", copies=copies)
+    place = "notes/garden.md, lines 7–8 (also as a, b, c and 2 more)"
+    assert plain(citation) == (
+        f"“They sing at night.” Garden › Pond, Ann Oakley and Bob_Lee, 2024-03-01, {place}, "
+        f"sha256 0123456789abcdef, {LINK}"
+    )
+    assert inline_texts(markdown(citation))[1] == (
+        f"Garden › Pond, Ann Oakley and Bob_Lee, 2024-03-01, {place}, sha256 0123456789abcdef"
+    )
+    assert "  author = {{Ann Oakley and Bob\\_Lee}},\n  year = {2024},\n  date = {2024-03-01},\n}\n" in bibtex(citation)
+    told = f"Ann Oakley and Bob_Lee, 2024-03-01 · {place} · confidence 0.90"
+    assert told in inline_texts(answer_markdown(answer_of(citation)))
+
+
+@pytest.mark.parametrize(
+    ("date", "year"), [("2024", "2024"), ("2024-03", "2024"), ("20240301", ""), ("May", ""), ("", "")]
+)
+def test_bibtex_has_a_year_where_the_date_has_one(date: str, year: str) -> None:
+    fields = entry_fields(bibtex(replace(cite(), date=date)))
+    assert (fields.get("year", ""), fields.get("date", "")) == (year, date if year else "")
+    assert "author" not in fields
+
+
+@pytest.mark.parametrize(
+    ("copies", "also"),
+    [((), ""), (("b",), " (also as b)"), (("b", "c"), " (also as b and c)"),
+     (("b", "c", "d"), " (also as b, c and d)"), (("b", "c", "d", "e"), " (also as b, c, d and 1 more)"),
+     (("b",) * 2000, " (also as b, b, b and 1,997 more)")],
+)  # fmt: skip
+def test_few_copies_are_named(copies: tuple[str, ...], also: str) -> None:
+    assert replace(cite(), copies=copies).place == f"notes/garden.md, lines 7–8{also}"
+
+
+def test_a_message_says_itself_whose_and_when_it_is() -> None:
+    location = Location(unit="message", first=1, last=1, part="from Ann to Bob, 2024-03-01")
+    message = replace(cite(), location=location, author="Ann", date="2024-03-01")
+    assert message.origin == ""
+    assert message.place == "notes/garden.md, message from Ann to Bob, 2024-03-01"
+    assert entry_fields(bibtex(message))["author"] == "{Ann}"
+
+
 def test_markdown() -> None:
     assert markdown(cite()) == (
         "> They sing at night\\.\n\n"
@@ -207,15 +250,13 @@ def test_plain_is_one_line_without_controls(evidence: str, title: str) -> None:
 
 @given(TEXTS, TEXTS, TEXTS)
 def test_markdown_of_any_text_means_that_text(evidence: str, title: str, section: str) -> None:
-    citation = cite(evidence, evidence, title=title, section=(section,))
+    citation = replace(cite(evidence, evidence, title=title, section=(section,)), author=title, date=section)
     assert kinds(markdown(citation)) <= {
         "blockquote_open", "blockquote_close", "paragraph_open", "paragraph_close", "inline", "text", "code_inline",
     }  # fmt: skip
     texts = inline_texts(markdown(citation))
-    assert texts[-2:] == [
-        f"{shown(citation.heading)}, notes/garden.md, lines 7–8, sha256 0123456789abcdef",
-        citation.link,
-    ]
+    parts = citation.heading, citation.origin, "notes/garden.md, lines 7–8, sha256 0123456789abcdef"
+    assert texts[-2:] == [", ".join(shown(part) for part in parts if part), citation.link]
     assert texts[:-2] == ([shown(evidence)] if shown(evidence) else [])
 
 
@@ -224,7 +265,8 @@ def test_answer_markdown_gives_passages_back_and_nothing_comes_alive(
     passage: str, evidence: str, question: str, title: str, status: str, link: str
 ) -> None:
     quote = passage + evidence + passage
-    citation = replace(cite(quote, evidence, title=title, section=(title,)), link=link, source=title)
+    citation = cite(quote, evidence, title=title, section=(title,), link=link)
+    citation = replace(citation, source=title, author=title, date=status, copies=(question,))
     text = answer_markdown(answer_of(citation, cite(), question=question, notes=(status,)), {link: status})
     assert kinds(text) <= {
         "heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline", "text", "code_inline",
@@ -280,8 +322,13 @@ def read_latex(text: str) -> str:
 
 @given(TEXTS | st.text("\\{}$&#^_~%@,=\"' a", max_size=30), TEXTS)
 def test_bibtex_of_any_text_is_one_entry(evidence: str, title: str) -> None:
-    citation = cite(evidence, evidence, title=title, path=title + "/x~y%{z.txt")
-    assert {name: read_latex(value) for name, value in entry_fields(bibtex(citation)).items()} == {
+    citation = replace(cite(evidence, evidence, title=title, path=title + "/x~y%{z.txt"), author=evidence, date="2024")
+    fields = entry_fields(bibtex(citation))
+    author = fields.pop("author", "{}")
+    assert (author[0], read_latex(author[1:-1]), author[-1]) == ("{", shown(evidence), "}")
+    assert {name: read_latex(value) for name, value in fields.items()} == {
+        "year": "2024",
+        "date": "2024",
         "title": shown(citation.heading),
         "howpublished": shown(citation.place),
         "note": f"source sha256 {SHA256}, characters {citation.start}–{citation.end}, {citation.link}",

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from index.load.html import extract_html
+from index.load.html import read_html
 
 Shown = tuple[str, tuple[str, ...], str, int, int]
 
 
 def shown(text: str) -> list[Shown]:
     """Return kind, section, text and first and last line of each block."""
-    found = extract_html(text)
+    found = read_html(text)
     assert found.text == "\n\n".join(found.text[b.start : b.end] for b in found.blocks)
     return [
-        (b.kind, b.section, found.text[b.start : b.end], found.line(b.start), found.line(b.end - 1))
+        (b.kind, b.section, found.text[b.start : b.end], found.places.number(b.start), found.places.number(b.end - 1))
         for b in found.blocks
     ]
 
@@ -78,14 +78,14 @@ BLOCKS: list[Shown] = [
 def test_a_page(newline: str) -> None:
     text = PAGE.replace("\n", newline)
     assert shown(text) == BLOCKS
-    found = extract_html(text)
+    found = read_html(text)
     assert (found.title, found.notes) == ("The Page", ("left out 27 characters of navigation or footer",))
 
 
 def test_only_the_main_part_is_read_and_the_rest_counted() -> None:
     text = "<body><nav>abc</nav><main><h1>M</h1><p>in main</p></main><footer>four</footer></body>"
     assert texts(text) == ["M", "in main"]
-    assert extract_html(text).notes == ("left out 7 characters of navigation or footer",)
+    assert read_html(text).notes == ("left out 7 characters of navigation or footer",)
 
 
 @pytest.mark.parametrize(
@@ -149,9 +149,9 @@ def test_preformatted_text_is_kept(text: str, expected: str) -> None:
 
 
 def test_title_is_the_first_heading_where_the_head_has_none() -> None:
-    assert extract_html("<h2>First</h2><h1>Second</h1>").title == "First"
-    assert extract_html("<title> </title><h1>Only</h1>").title == "Only"
-    assert extract_html("<p>x</p>").title == ""
+    assert read_html("<h2>First</h2><h1>Second</h1>").title == "First"
+    assert read_html("<title> </title><h1>Only</h1>").title == "Only"
+    assert read_html("<p>x</p>").title == ""
 
 
 @pytest.mark.parametrize(
@@ -171,13 +171,13 @@ def test_lines(text: str, expected: list[int]) -> None:
 
 
 def test_lines_beyond_the_65535th() -> None:
-    found = extract_html("".join(f"<p>{line}</p>\n" for line in range(1, 66001)))
-    assert [found.line(block.start) for block in found.blocks[65530:]] == list(range(65531, 66001))
+    found = read_html("".join(f"<p>{line}</p>\n" for line in range(1, 66001)))
+    assert [found.places.number(block.start) for block in found.blocks[65530:]] == list(range(65531, 66001))
 
 
 @pytest.mark.parametrize("tag", ["div", "span", "ul><li", "table><tr><td", "blockquote"])
 def test_deep_nesting_is_found_or_reported(tag: str) -> None:
-    found = extract_html("<p>before</p>" + f"<{tag}>" * 10_000 + "deep words")
+    found = read_html("<p>before</p>" + f"<{tag}>" * 10_000 + "deep words")
     assert found.text == "before"
     assert found.notes == ("nested too deeply: what follows the 2048th level is not in the index",)
     assert texts("<p>before</p>" + "<div>" * 1000 + "deep words") == ["before", "deep words"]
@@ -204,3 +204,10 @@ def test_deep_nesting_is_found_or_reported(tag: str) -> None:
 )
 def test_hostile_input(text: str, expected: list[str]) -> None:
     assert texts(text) == expected
+
+
+def test_meta_elements_say_who_and_when() -> None:
+    head = '<meta name="Author" content="Ann Lee"><meta property="article:published_time" content="2024-03-01T10:00">'
+    found = read_html(f"<html><head><title>Tea</title>{head}</head><body><p>Text.</p></body></html>")
+    assert (found.title, found.author, found.date) == ("Tea", "Ann Lee", "2024-03-01")
+    assert (read_html("<p>Text.</p>").author, read_html("<p>Text.</p>").date) == ("", "")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from index.load.markdown import MAX_HEADING, extract_markdown
+from index.load.markdown import MAX_HEADING, read_markdown
 
 Shown = tuple[str, tuple[str, ...], str, int, int]
 
 
 def shown(text: str) -> list[Shown]:
     """Return kind, section, text and first and last line of each block."""
-    found = extract_markdown(text)
+    found = read_markdown(text)
     assert found.text == text
     return [
-        (b.kind, b.section, text[b.start : b.end], found.line(b.start), found.line(b.end - 1)) for b in found.blocks
+        (b.kind, b.section, text[b.start : b.end], found.places.number(b.start), found.places.number(b.end - 1))
+        for b in found.blocks
     ]
 
 
@@ -32,7 +33,7 @@ def test_headings_make_section_paths() -> None:
         ("heading", ("Other",), "# Other", 11, 11),
         ("text", ("Other",), "o", 12, 12),
     ]
-    assert extract_markdown(text).title == "Top"
+    assert read_markdown(text).title == "Top"
 
 
 @pytest.mark.parametrize(
@@ -137,3 +138,22 @@ def test_nothing_to_read(text: str) -> None:
 def test_nul_and_deep_nesting_lose_nothing() -> None:
     deep = "> " * 1000 + "end"
     assert shown(f"a\0b\n\n{deep}\n") == [("text", (), "a\0b", 1, 1), ("text", (), deep, 3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("front", "said"),
+    [
+        ("title: Notes on tea\nauthor: Ann Lee\ndate: 2024-03-01", ("Notes on tea", "Ann Lee", "2024-03-01")),
+        (
+            "Title: 'Tea: notes'\nauthors: [Ann Lee, Bo Ek]\ndate: 2024-03-01T10:00:00Z",
+            ("Tea: notes", "Ann Lee, Bo Ek", "2024-03-01"),
+        ),
+        ("title: untitled\ndate: spring", ("First", "", "")),
+        ("title: [broken\n", ("First", "", "")),
+        ("- a list", ("First", "", "")),
+        ("date: 2024-06-31\ntitle: T", ("T", "", "")),
+    ],
+)
+def test_front_matter_says_who_and_when(front: str, said: tuple[str, str, str]) -> None:
+    found = read_markdown(f"---\n{front}\n---\n\n# First\n\nText.\n")
+    assert (found.title, found.author, found.date) == said

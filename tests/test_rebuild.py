@@ -411,7 +411,7 @@ def test_a_folder_is_kept_only_when_its_build_is_done(make: Make, tmp_path: Path
     state = rebuilder.wait(PATIENCE)
     assert (state.outcome, state.message, state.seeds) == (
         "failed",
-        f"nothing readable in {other}: 1 skipped; photo.png: binary file; put text, Markdown or HTML files into it",
+        f"nothing readable in {other}: 1 skipped; photo.png: binary file; put documents into it",
         str(other),
     )
     assert rebuilder.folder() == seeds

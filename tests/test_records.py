@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 import index
 import index.encode
-import index.load
 import qa
 from index import records
+from index.records import UNITS, Box, Location
 from qa.answer import Answer, Citation, Context, DocumentStatus, JsonRecord, Result, Verification
 from tests.fakes import HashEncoder
 
@@ -39,20 +39,26 @@ TEXT = st.text(max_size=30) | st.sampled_from(
 NUMBER = st.integers(0, 2**53)
 FLOAT = st.floats(allow_nan=False, allow_infinity=False)
 HITS = st.lists(st.tuples(NUMBER, NUMBER), max_size=3).map(tuple)
+LOCATIONS = st.builds(Location, unit=st.sampled_from(UNITS), first=NUMBER, last=NUMBER, part=TEXT, cells=TEXT)
+BOXES = st.lists(st.builds(Box, page=NUMBER, left=FLOAT, top=FLOAT, right=FLOAT, bottom=FLOAT), max_size=2).map(tuple)
 CITATIONS = st.builds(
     Citation,
     title=TEXT,
     source=TEXT,
     sha256=TEXT,
     section=st.lists(TEXT, max_size=3).map(tuple),
-    line_start=NUMBER,
-    line_end=NUMBER,
+    location=LOCATIONS,
     start=NUMBER,
     end=NUMBER,
     quote=TEXT,
     evidence_start=NUMBER,
     evidence_end=NUMBER,
     link=TEXT,
+    author=TEXT,
+    date=TEXT,
+    copies=st.lists(TEXT, max_size=2).map(tuple),
+    boxes=BOXES,
+    evidence_boxes=BOXES,
 )
 RESULTS = st.builds(
     Result,
@@ -114,8 +120,7 @@ CITATION = Citation(
     source="a/b.md",
     sha256="ab",
     section=("One", "Two"),
-    line_start=3,
-    line_end=4,
+    location=Location(unit="line", first=3, last=4),
     start=100,
     end=118,
     quote="First. The second.",
@@ -128,7 +133,7 @@ CITATION = Citation(
 def test_what_a_citation_says_of_itself() -> None:
     assert CITATION.evidence == "The second."
     assert (CITATION.heading, CITATION.place) == ("T › One › Two", "a/b.md, lines 3–4")
-    assert dataclasses.replace(CITATION, line_end=3, section=()).place == "a/b.md, line 3"
+    assert dataclasses.replace(CITATION, location=Location(unit="line", first=3, last=3), section=()).place == "a/b.md, line 3"
 
 
 def test_as_json_it_reads() -> None:
@@ -137,14 +142,18 @@ def test_as_json_it_reads() -> None:
         "source": "a/b.md",
         "sha256": "ab",
         "section": ["One", "Two"],
-        "line_start": 3,
-        "line_end": 4,
+        "location": {"unit": "line", "first": 3, "last": 4, "part": "", "cells": ""},
         "start": 100,
         "end": 118,
         "quote": "First. The second.",
         "evidence_start": 107,
         "evidence_end": 118,
         "link": "seedqa:…",
+        "author": "",
+        "date": "",
+        "copies": [],
+        "boxes": [],
+        "evidence_boxes": [],
     }
 
 
@@ -161,7 +170,7 @@ def test_answers_are_frozen_slotted_and_take_keywords_only(kind: type[Any]) -> N
 
 def test_every_record_of_the_index_is_frozen() -> None:
     kinds = [kind for kind in vars(records).values() if dataclasses.is_dataclass(kind) and isinstance(kind, type)]
-    assert len(kinds) == 8
+    assert len(kinds) == 12
     for kind in kinds:
         record = kind(**{field.name: None for field in dataclasses.fields(kind)})
         with pytest.raises(dataclasses.FrozenInstanceError):
@@ -174,10 +183,10 @@ def test_ids_follow_from_content() -> None:
     assert records.passage_id("d", 0, 12) != records.passage_id("d", 0, 1)
 
 
-@pytest.mark.parametrize("package", [index, qa, index.encode, index.load])
+@pytest.mark.parametrize("package", [index, qa, index.encode])
 def test_all_is_what_is_exported(package: ModuleType) -> None:
     modules = {name for _, name, _ in pkgutil.iter_modules(package.__path__)}
-    public = {name for name in vars(package) if not name.startswith("_")}
+    public = {name for name in dir(package) if not name.startswith("_")}
     shadowed = {name for name in modules & public if isinstance(getattr(package, name), ModuleType)}
     exported: list[str] = package.__all__
     assert exported == sorted(exported)

@@ -65,8 +65,8 @@ def test_citations_are_exact_and_verified(shipped: Index, shipped_index: Path) -
             assert shipped.verify(citation).status == "verified"
             if not citation.source.endswith(".html"):
                 lines = (ROOT / "seeds" / citation.source).read_text("utf-8").splitlines()
-                assert citation.quote == "\n".join(lines[citation.line_start - 1 : citation.line_end]).strip() or (
-                    citation.quote in "\n".join(lines[citation.line_start - 1 : citation.line_end])
+                assert citation.quote == "\n".join(lines[citation.location.first - 1 : citation.location.last]).strip() or (
+                    citation.quote in "\n".join(lines[citation.location.first - 1 : citation.location.last])
                 )
 
 

@@ -167,8 +167,8 @@ class _HeldEncoder(HashEncoder):
 
 
 def test_few_questions_are_worked_on_at_once(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qa.page.service.AT_ONCE", 1)
-    monkeypatch.setattr("qa.page.service.WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("qa.page.bounds.AT_ONCE", 1)
+    monkeypatch.setattr("qa.page.bounds.WAIT_SECONDS", 0.05)
     encoder = _HeldEncoder()
     with Index(built, tmp_path, encoder=encoder) as opened, ThreadPoolExecutor(2) as pool:
         service = Service(opened, built, Rebuilder(built, tmp_path, model="fake", backend="fake"))
@@ -187,7 +187,7 @@ def test_few_questions_are_worked_on_at_once(built: Path, tmp_path: Path, monkey
         for other in others:
             with pytest.raises(SeedQAError, match=r"^the server is busy; try again in a moment$"):
                 other()
-        monkeypatch.setattr("qa.page.service.WAIT_SECONDS", 30)
+        monkeypatch.setattr("qa.page.bounds.WAIT_SECONDS", 30)
         waiting = pool.submit(service.search, QUESTION)
         encoder.gate.set()
         assert held.result() == waiting.result() == answer
@@ -546,7 +546,7 @@ def test_others_are_not_told_where_a_build_has_read(open_service: Service, servi
     assert until_ended(open_service).seeds == "seeds"
     for path in seeds.iterdir():
         path.unlink()
-    mends = "is empty; put text, Markdown or HTML files into it"
+    mends = "is empty; put documents into it"
     assert error_of(open_service.rebuild) == f"seeds folder seeds {mends}"
     assert error_of(service.rebuild) == f"seeds folder {seeds} {mends}"
     seeds.rmdir()

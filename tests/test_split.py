@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.load.html import extract_html
-from index.load.markdown import extract_markdown
-from index.load.plain import extract_plain
+from index.load.html import read_html
+from index.load.markdown import read_markdown
+from index.load.plain import read_plain
 from index.records import Extract, Passage
 from index.split import CODE_TOKENS, PASSAGE_TOKENS, TokenSpans, split
 from tests.fakes import HashEncoder
@@ -22,7 +22,7 @@ TOKENS = HashEncoder().token_spans
 def passages_of(
     path: str, text: str, language: str = "en", tokens: TokenSpans = TOKENS, cap: int = 40
 ) -> tuple[Extract, tuple[Passage, ...]]:
-    found = {"txt": extract_plain, "md": extract_markdown, "html": extract_html}[path.rpartition(".")[2]](text)
+    found = {"txt": read_plain, "md": read_markdown, "html": read_html}[path.rpartition(".")[2]](text)
     return found, split(found, language, tokens, cap)
 
 
@@ -37,7 +37,7 @@ def check(found: Extract, passages: tuple[Passage, ...], tokens: TokenSpans = TO
     for passage in passages:
         assert passage.sentences
         assert (passage.start, passage.end) == (passage.sentences[0].start, passage.sentences[-1].end)
-        assert (passage.line_start, passage.line_end) == (found.line(passage.start), found.line(passage.end - 1))
+        assert passage.location == found.places.locate(passage.start, passage.end)
         sizes = []
         for sentence in passage.sentences:
             assert not text[at : sentence.start].strip()
@@ -73,7 +73,7 @@ def test_plain_text(text: str, language: str, cap: int) -> None:
     check(found, passages, cap=cap)
     for passage in passages:
         before = re.findall(r"\r\n|\r|\n", found.text[: passage.start])
-        assert passage.line_start == 1 + len(before)
+        assert passage.location.first == 1 + len(before)
 
 
 MARKDOWN = st.lists(
@@ -159,7 +159,7 @@ def test_long_lines_are_paragraphs() -> None:
 def test_a_heading_starts_a_passage_and_headings_stay_together() -> None:
     found, passages = passages_of("a.md", "intro\n\n# T\n\n## A\n\ntext a\n\n## B\n\ntext b\n\n### C\n")
     shown = [
-        (p.section, [(found.text[s.start : s.end], s.heading) for s in p.sentences], p.line_start, p.line_end)
+        (p.section, [(found.text[s.start : s.end], s.heading) for s in p.sentences], p.location.first, p.location.last)
         for p in passages
     ]
     assert shown == [

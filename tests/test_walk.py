@@ -10,7 +10,7 @@ import pytest
 
 from index import build
 from index.errors import SeedsError
-from index.load import walk
+from index.load.walk import walk
 from index.load.walk import MAX_BYTES
 from index.records import SeedFile, Skipped
 from tests.fakes import HashEncoder
@@ -151,7 +151,7 @@ def test_a_folder_that_is_missing_a_file_or_empty(tmp_path: Path) -> None:
     for name, message in {
         "missing": "seeds folder {} does not exist; name a folder of documents: qa build FOLDER",
         "file": "seeds {} is a file, expected a folder; put the file into a folder and name that",
-        "empty": "seeds folder {} is empty; put text, Markdown or HTML files into it",
+        "empty": "seeds folder {} is empty; put documents into it",
     }.items():
         with pytest.raises(SeedsError) as caught:
             walk(tmp_path / name)

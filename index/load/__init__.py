@@ -1,6 +1,1 @@
-"""Files in, text and structure out: one function a format, behind one table."""
-
-from index.load.formats import FORMATS, extract
-from index.load.walk import walk
-
-__all__ = ["FORMATS", "extract", "walk"]
+"""Files in, text and structure out: one reader a format, behind one table, in processes of their own."""

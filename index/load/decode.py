@@ -9,6 +9,8 @@ import unicodedata
 import webencodings
 from charset_normalizer import from_bytes
 
+from index.load.limits import Unreadable
+
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -23,22 +25,16 @@ _SHORT = 128
 _COMMON = ("cp1252", "latin_1")
 
 
-class NotText(ValueError):
-    """The bytes are not text; the message says why."""
-
-
 def decode(data: bytes, *, html: bool = False) -> tuple[str, str]:
     """Return the text and the name of its encoding: byte order mark, declaration, UTF-8, then detection.
 
-    Raises NotText for binary data and for text in no known encoding.
+    Raises Unreadable for binary data and for text in no known encoding.
     """
     for mark, name in _MARKS:
         if data.startswith(mark):
             return _strict(data, name), name
     if b"\0" in data:
-        raise NotText("binary file" if not data.startswith(b"%PDF-") else "PDF is not read yet")
-    if data.startswith(b"%PDF-"):
-        raise NotText("PDF is not read yet")
+        raise Unreadable("binary file")
     declared = _declared(data) if html else ""
     for name in (declared, "utf-8") if data.isascii() else ("utf-8", declared):
         if name:
@@ -67,7 +63,7 @@ def _detect(sample: bytes) -> str:
     found = from_bytes(sample, cp_exclusion=_NEVER_GUESSED)
     best = found.best()
     if best is None:
-        raise NotText("binary file, or text in an unknown encoding")
+        raise Unreadable("binary file, or text in an unknown encoding")
     equals = [match.encoding for match in found if match.chaos <= best.chaos]
     return next((name for name in _COMMON if name in equals), best.encoding)
 
@@ -85,4 +81,4 @@ def _strict(data: bytes, name: str) -> str:
     try:
         return data.decode(name)
     except UnicodeDecodeError as error:
-        raise NotText(f"not valid {name} at byte {error.start}") from error
+        raise Unreadable(f"not valid {name} at byte {error.start}") from error

@@ -1,36 +1,86 @@
-"""The table of formats."""
+"""The table of formats: which reader makes text of a document, and which files hold documents within them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from importlib import import_module
+from typing import cast
 
-from index.load.decode import decode
-from index.load.html import extract_html
-from index.load.markdown import extract_markdown
-from index.load.plain import extract_plain
+from index.load.archive import Member
+from index.load.limits import Limits, Unreadable
 from index.records import Extract
 
-FORMATS: dict[str, Callable[[str], Extract]] = {
-    "text": extract_plain,
-    "markdown": extract_markdown,
-    "html": extract_html,
+Reader = Callable[[bytes, Limits], Extract]
+Unpacker = Callable[[bytes, Limits], Iterator[Member]]
+
+FORMATS: Mapping[str, str] = {
+    "text": "plain:extract_plain",
+    "markdown": "markdown:extract_markdown",
+    "html": "html:extract_html",
+    "pdf": "pdf:extract_pdf",
+    "docx": "docx:extract_docx",
+    "odt": "odf:extract_odt",
+    "rtf": "rtf:extract_rtf",
+    "pptx": "pptx:extract_pptx",
+    "odp": "odf:extract_odp",
+    "xlsx": "sheets:extract_sheets",
+    "xls": "sheets:extract_sheets",
+    "ods": "sheets:extract_sheets",
+    "csv": "delimited:extract_delimited",
+    "json": "structured:extract_json",
+    "jsonl": "structured:extract_jsonl",
+    "epub": "epub:extract_epub",
+    "mail": "mail:extract_mail",
 }
-"""Name of a format to the function that reads its text."""
+"""Name of a format to the module and function of ``index.load`` that reads it, loaded when first needed."""
 
-_SUFFIXES = {".md": "markdown", ".markdown": "markdown", ".mdown": "markdown"}
-_SUFFIXES |= {".html": "html", ".htm": "html", ".xhtml": "html"}
-_HTML = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
+CONTAINERS: Mapping[str, str] = {
+    "zip": "archive:members_of_zip",
+    "mbox": "mail:members_of_mbox",
+    "mail": "mail:members_of_mail",
+}
+"""Name of a format to the function that takes its files out, each a document of its own."""
 
 
-def extract(path: str, data: bytes) -> tuple[str, str, Extract]:
-    """Return the format's name, the encoding's name and what the file holds.
+def reader(name: str) -> Reader:
+    """Return the function that reads a format of ``FORMATS``."""
+    return cast("Reader", _load(FORMATS[name]))
 
-    Text of a kind that is not known is read as plain text. Raises NotText for anything but text.
-    """
-    name = _SUFFIXES.get(PurePosixPath(path).suffix.lower(), "text")
-    if name == "text" and _HTML.match(data[:4096]):
-        name = "html"
-    text, encoding = decode(data, html=name == "html")
-    return name, encoding, FORMATS[name](text)
+
+def unpacker(name: str) -> Unpacker:
+    """Return the function that unpacks a format of ``CONTAINERS``."""
+    return cast("Unpacker", _load(CONTAINERS[name]))
+
+
+def _load(home: str) -> object:
+    module, _, function = home.partition(":")
+    return getattr(import_module(f"index.load.{module}"), function)
+
+
+def extract(name: str, data: bytes, limits: Limits) -> Extract:
+    """Return what a document of a format holds. Raises Unreadable where that is no text."""
+    found = reader(name)(data, limits)
+    if len(found.text) > limits.characters:
+        found = _cut(found, limits.characters)
+    if not found.blocks:
+        raise Unreadable("; ".join(("no text", *found.notes)))
+    return found
+
+
+def _cut(found: Extract, most: int) -> Extract:
+    """Return a document without the blocks that end beyond ``most`` characters, and a note that says so."""
+    blocks = tuple(block for block in found.blocks if block.end <= most)
+    end = blocks[-1].end if blocks else 0
+    left = len(found.text) - end
+    return replace(
+        found,
+        text=found.text[:end],
+        blocks=blocks,
+        pages=tuple(
+            replace(page, end=min(page.end, end), boxes=page.boxes[: 8 * (min(page.end, end) - page.start)])
+            for page in found.pages
+            if page.start < end
+        ),
+        notes=(*found.notes, f"left out the last {left} characters: longer than {most}"),
+    )

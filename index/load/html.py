@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from dataclasses import replace
 
 from lxml import etree, html
 
+from index.load.clean import author_of, day_of
+from index.load.decode import decode
+from index.load.limits import Limits
 from index.load.sections import Sections
-from index.records import Block, Extract
+from index.records import Block, Extract, Places
 
 _UNSEEN = frozenset(
     "head script style noscript template svg math iframe object select option button textarea input canvas".split()
@@ -25,6 +29,9 @@ _INLINE = frozenset(
 )
 _HEADINGS = frozenset("h1 h2 h3 h4 h5 h6".split())
 _SEEN = f"boolean(.//text()[normalize-space() and not({' or '.join(f'ancestor::{tag}' for tag in sorted(_UNSEEN))})])"
+_AUTHOR = ("author", "dc.creator", "dcterms.creator", "citation_author")
+_DATE = ("date", "dcterms.date", "dc.date", "article:published_time", "dcterms.created", "citation_date")
+"""Names under which pages say by whom and when they were written, the best first."""
 _LAST_LINE = 65535
 """libxml2 counts lines no further; beyond, ours count on from the last that it knew."""
 
@@ -33,7 +40,13 @@ _WORD = re.compile(r"\S+")
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 
 
-def extract_html(text: str) -> Extract:
+def extract_html(data: bytes, _limits: Limits) -> Extract:
+    """Read a page in the encoding that it declares or is in. Raises Unreadable where it is no text."""
+    text, encoding = decode(data, html=True)
+    return replace(read_html(text), encoding=encoding)
+
+
+def read_html(text: str) -> Extract:
     """Read what a person would: visible text in order, without navigation, footers and scripts.
 
     Where the page marks its main part (``main``, ``role=main``), only that is read. What was left
@@ -44,15 +57,21 @@ def extract_html(text: str) -> Extract:
     try:
         root = html.document_fromstring(clean, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError):  # nothing but white space or comments
-        return Extract(text="", blocks=(), line_offsets=(0,), line_numbers=(1,))
+        return Extract(text="", blocks=(), places=Places(unit="line", offsets=(0,), numbers=(1,)))
     main = root.xpath("//main | //*[@role='main']")
     reader = _Reader()
     reader.read(root, main[0] if len(main) == 1 and main[0].xpath(_SEEN) else root)
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
         reader.notes.append("nested too deeply: what follows the 2048th level is not in the index")
-    titles = root.xpath("string(//head/title)")
-    named = _SPACE.sub(" ", titles).strip() if isinstance(titles, str) else ""
-    return reader.finish(named)
+    found = reader.finish(_SPACE.sub(" ", str(root.xpath("string(//head/title)"))).strip())
+    said = {
+        str(m.get("name") or m.get("property")).lower(): m.get("content") for m in root.iterfind(".//meta[@content]")
+    }
+    return replace(
+        found,
+        author=author_of(next((said[name] for name in _AUTHOR if name in said), "")),
+        date=day_of(next((said[name] for name in _DATE if name in said), "")),
+    )
 
 
 class _Reader:
@@ -174,8 +193,7 @@ class _Reader:
         return Extract(
             text="\n\n".join(self._text),
             blocks=tuple(self._sections.without_title(self._blocks)),
-            line_offsets=tuple(self._offsets) or (0,),
-            line_numbers=tuple(self._numbers) or (1,),
+            places=Places(unit="line", offsets=tuple(self._offsets) or (0,), numbers=tuple(self._numbers) or (1,)),
             title=named or self._sections.title,
             notes=tuple(self.notes),
         )

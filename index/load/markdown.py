@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import zip_longest
 
+import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.front_matter import front_matter_plugin
 
-from index.load.plain import line_starts, verbatim
+from index.lines import line_starts
+from index.load.clean import author_of, day_of, title_of
+from index.load.decode import decode
+from index.load.limits import Limits
+from index.load.plain import verbatim
 from index.load.sections import Sections
 from index.records import Block, Extract
 
@@ -26,7 +32,13 @@ _KINDS = {
 MAX_HEADING = 200
 
 
-def extract_markdown(text: str) -> Extract:
+def extract_markdown(data: bytes, _limits: Limits) -> Extract:
+    """Read a Markdown file in whatever encoding it is. Raises Unreadable where it is no text."""
+    text, encoding = decode(data)
+    return replace(read_markdown(text), encoding=encoding)
+
+
+def read_markdown(text: str) -> Extract:
     """Take headings as section path, and paragraphs, list items, table rows and code as blocks.
 
     Lines that belong to none of these (link definitions, rules) become blocks too: nothing is lost.
@@ -56,7 +68,33 @@ def extract_markdown(text: str) -> Extract:
         add(first, last, kind, sections.path)
         done = last
     add(done, lines, "text", sections.path)
-    return verbatim(text, tuple(sections.without_title(blocks)), sections.title)
+    said = _front_matter(tokens)
+    return verbatim(
+        text,
+        tuple(sections.without_title(blocks)),
+        title=title_of(said.get("title")) or sections.title,
+        author=author_of(said.get("author") or said.get("authors")),
+        date=day_of(said.get("date")),
+    )
+
+
+def _front_matter(tokens: list[Token]) -> dict[str, str]:
+    """Return what a document says of itself before its text; several values of one name are joined by commas."""
+    if not tokens or tokens[0].type != "front_matter":
+        return {}
+    try:
+        found = yaml.load(tokens[0].content, Loader=yaml.BaseLoader)  # noqa: S506 - makes nothing but strings
+    except yaml.YAMLError:
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {str(name).casefold(): _value(value) for name, value in found.items()}
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(item for item in value if isinstance(item, str))
+    return value if isinstance(value, str) else ""
 
 
 def _leaves(tokens: list[Token]) -> Iterator[tuple[int, int, str, int, str]]:

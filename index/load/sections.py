@@ -24,10 +24,14 @@ class Sections:
         """Begin the section of a heading of ``level`` 1 to 6; headings without words are ignored."""
         if not words:
             return
-        while self._stack and self._stack[-1][0] >= level:
-            self._stack.pop()
+        self.leave(level)
         self._stack.append((level, words))
         self.title = self.title or words
+
+    def leave(self, level: int) -> None:
+        """End the sections of ``level`` and below."""
+        while self._stack and self._stack[-1][0] >= level:
+            self._stack.pop()
 
     def without_title(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Yield the blocks with the title taken off the front of their paths."""

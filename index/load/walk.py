@@ -61,7 +61,7 @@ def walk(seeds: Path) -> tuple[list[SeedFile], list[Skipped]]:
             else:
                 files.append(SeedFile(path=(here / name).relative_to(root).as_posix(), bytes=size))
     if not files and not skipped:
-        raise SeedsError(f"seeds folder {seeds} is empty; put text, Markdown or HTML files into it")
+        raise SeedsError(f"seeds folder {seeds} is empty; put documents into it")
     return sorted(files, key=lambda f: f.path), sorted(skipped, key=lambda s: s.source)
 
 

@@ -105,7 +105,9 @@ class _Page:
         with gr.Column(visible=changeable, elem_id="sq-change"):
             gr.HTML(f"<h2>{texts.CHANGE_INDEX}</h2>", apply_default_css=False)
             with gr.Row():
-                self.upload = gr.File(label=texts.ADD_FILES, file_count="multiple", height=130, elem_id="sq-upload")
+                with gr.Column():
+                    self.upload = gr.File(label=texts.ADD_FILES, file_count="multiple", height=130, elem_id="sq-upload")
+                    gr.HTML(f'<p class="sq-quietly">{texts.FORMATS}</p>', apply_default_css=False)
                 with gr.Column():
                     self.folder = gr.Textbox(
                         "",
@@ -308,5 +310,10 @@ def create_app(service: Service, *, max_upload: int, mcp: bool = False, root_pat
 
 
 def _folders(paths: list[str]) -> list[str]:
-    """Return a pattern for each folder that holds documents."""
-    return sorted({f"{folder}/*" for path in paths if (folder := path.rpartition("/")[0])})
+    """Return a pattern for each folder that holds documents, and each archive or mailbox."""
+    return sorted({f"{folder}/*" for path in paths for folder in _above(path)})
+
+
+def _above(path: str) -> list[str]:
+    """Return the folders and archives that a path lies in."""
+    return ["/".join(path.split("/")[:depth]) for depth in range(1, path.count("/") + 1)]

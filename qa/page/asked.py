@@ -12,7 +12,7 @@ import msgspec
 
 from index.errors import SeedQAError
 from qa.context import AROUND
-from qa.page import cards, texts
+from qa.page import cards, pictures, texts
 from qa.page.service import Service
 
 MOST = 50
@@ -72,7 +72,7 @@ def source(service: Service, link: str, question: str, rank: int = 0, ranks: int
     try:
         shown = service.open_passage(link, question, AROUND)
         check = service.verify_known(shown.citation) if shown.citation else None
-        return cards.context(shown, check, rank, ranks)
+        return cards.context(shown, check, rank, ranks, pictures.draw(shown, service.page_picture))
     except SeedQAError as error:
         return cards.no_context(str(error))
 

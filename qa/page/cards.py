@@ -11,7 +11,7 @@ from markupsafe import Markup
 from qa import export
 from qa.answer import Answer, Citation, Context, Result, Verification
 from qa.citation import quote_digest
-from qa.page import texts
+from qa.page import pictures, texts
 
 Spans = Iterable[tuple[int, int]]
 
@@ -150,7 +150,7 @@ def _card(result: Result, check: Verification, vote: bool | None) -> Markup:
         '<article class="sq-card" id="sq-card-{rank}" data-rank="{rank}" aria-labelledby="sq-title-{rank}">'
         '<header><span class="sq-rank" aria-hidden="true">{rank}</span><div>'
         '<h3 id="sq-title-{rank}" tabindex="-1"><span class="sq-hidden">{rank}. </span>{title}</h3>'
-        '<p class="sq-place">{section}<span class="sq-path">{place}</span></p></div>{state}</header>{detail}'
+        '<p class="sq-place">{about}<span class="sq-path">{place}</span></p></div>{state}</header>{detail}'
         '<blockquote dir="auto">{quote}</blockquote>'
         '<details class="sq-why-box"><summary>{why} <strong>{confidence:.2f}</strong> '
         '<meter min="0" max="1" value="{confidence:.2f}" aria-hidden="true"></meter></summary>'
@@ -159,7 +159,7 @@ def _card(result: Result, check: Verification, vote: bool | None) -> Markup:
     ).format(
         rank=rank,
         title=citation.title,
-        section=_section(citation),
+        about=_about(citation),
         place=citation.place,
         state=_state(check, rank),
         detail=_detail(check, rank),
@@ -174,10 +174,10 @@ def _card(result: Result, check: Verification, vote: bool | None) -> Markup:
     )
 
 
-def _section(citation: Citation) -> Markup:
-    if not citation.section:
-        return Markup("")
-    return Markup('<span class="sq-name">{}</span> · ').format(" › ".join(citation.section))
+def _about(citation: Citation) -> Markup:
+    """Return who wrote a passage and when, and the headings above it, each as far as there is one."""
+    told = ((citation.origin, "sq-origin"), (" › ".join(citation.section), "sq-name"))
+    return Markup("").join(Markup('<span class="{}">{}</span> · ').format(name, text) for text, name in told if text)
 
 
 def _state(check: Verification, place: int | str) -> Markup:
@@ -215,33 +215,42 @@ def _votes(link: str, vote: bool | None) -> Markup:
     )
 
 
-def context(shown: Context, check: Verification | None, rank: int, ranks: int) -> Markup:
+def context(
+    shown: Context, check: Verification | None, rank: int, ranks: int, drawn: pictures.Drawn = pictures.NOTHING
+) -> Markup:
     """Return a source around its passage, with the state of its citation where the passage was located.
 
-    ``rank`` is the passage's among ``ranks`` of an answer; 0 for none.
+    ``rank`` is the passage's among ``ranks`` of an answer; 0 for none. The pages that were ``drawn`` come before
+    the text.
     """
     return Markup(
         '<aside class="sq-context" aria-labelledby="sq-context-title" data-rank="{}" data-link="{}">'
         '<header><div><h2 id="sq-context-title" tabindex="-1"><span class="sq-hidden">{}: </span>{}</h2>'
-        '<p class="sq-place">{}<span class="sq-path">{}</span> {}</p></div>{}</header>{}{}'
-        '<div class="sq-source sq-{}" tabindex="0" role="region" aria-label="{}" dir="auto">{}{}{}</div></aside>'
+        '<p class="sq-place">{}<span class="sq-path">{}</span> {}</p></div>{}</header>{}{}{}'
+        '<div class="sq-source sq-{}" tabindex="0" role="region" aria-label="{}" dir="auto">{}{}{}{}</div></aside>'
     ).format(
         rank,
         shown.citation.link if shown.citation else "",
         texts.CONTEXT,
         shown.title,
-        _section(shown.citation) if shown.citation else "",
+        _about(shown.citation) if shown.citation else "",
         shown.citation.place if shown.citation else shown.source,
         _state(check, "here") if check else "",
         _walk(rank, ranks),
         _detail(check, "here") if check else "",
-        Markup('<p class="sq-note" role="status">{}</p>').format(shown.note) if shown.note else "",
+        Markup("").join(_note(note) for note in (shown.note, drawn.note) if note),
+        pictures.tools(drawn),
         shown.format,
         shown.title,
+        pictures.leaves(drawn, shown.title),
         _cut(texts.CUT_BEFORE, shown.text_start),
         _source(shown),
         _cut(texts.CUT_AFTER, shown.length - shown.text_start - len(shown.text)),
     )
+
+
+def _note(note: str) -> Markup:
+    return Markup('<p class="sq-note" role="status">{}</p>').format(note)
 
 
 def no_context(message: str) -> Markup:
@@ -258,7 +267,7 @@ def _source(shown: Context) -> Markup:
     if cited is None:
         return _hits(text, base, shown.hits)
     evidence = cited.evidence_start, cited.evidence_end
-    return Markup('{}<span class="sq-passage" id="sq-here">{}</span>{}').format(
+    return Markup('{}<span class="sq-passage" id="sq-here" tabindex="-1">{}</span>{}').format(
         _hits(text[: cited.start - base], base, shown.hits),
         _marked(cited.quote, cited.start, evidence, shown.hits),
         _hits(text[cited.end - base :], cited.end, shown.hits),

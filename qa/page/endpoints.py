@@ -28,9 +28,9 @@ from qa.page.records import AddedFiles
 from qa.page.service import Service
 
 ENDPOINTS = (
-    "search", "open_passage", "verify_citation", "list_documents", "format_citation", "export_answer",
-    "give_feedback", "index_status", "compare_snapshots", "rebuild", "rebuild_status", "cancel_rebuild",
-    "restore_snapshot",
+    "search", "open_passage", "page_picture", "verify_citation", "list_documents", "format_citation",
+    "export_answer", "give_feedback", "index_status", "compare_snapshots", "rebuild", "rebuild_status",
+    "cancel_rebuild", "restore_snapshot",
 )  # fmt: skip
 """Methods of the service that are endpoints under their own names. Another one is ``add_files``."""
 

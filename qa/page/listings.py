@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -59,15 +60,15 @@ def snapshot(status: IndexStatus, manifest: Manifest) -> Markup:
 
 
 def documents(found: Sequence[DocumentStatus], wanted: str) -> Markup:
-    """Return the documents whose path, title or status contains ``wanted``, as a table."""
+    """Return the documents of which a path, the title or the status contains ``wanted``, as a table."""
     needle = wanted.casefold().strip()
-    fitting = [d for d in found if needle in f"{d.source}\n{d.title}\n{d.status}".casefold()]
+    fitting = [d for d in found if needle in "\n".join((d.source, d.title, d.status, *d.copies)).casefold()]
     if not fitting:
         return Markup('<p class="sq-empty">{}</p>').format(texts.NO_DOCUMENT)
     shown = texts.first_shown(texts.count(len(fitting), "file"), SHOWN, len(fitting))
     rows = (
         (
-            Markup("<strong>{}</strong><br><span class='sq-path'>{}</span>").format(d.title or "–", d.source),
+            _named(d),
             Markup('<span class="sq-state sq-{}"><span aria-hidden="true">{}</span> {}</span>').format(
                 d.status, texts.STATUS_SIGNS[d.status], d.status
             ),
@@ -80,24 +81,47 @@ def documents(found: Sequence[DocumentStatus], wanted: str) -> Markup:
     return _table(shown, texts.COLUMNS, rows)
 
 
+def _named(document: DocumentStatus) -> Markup:
+    """Return title and paths of a document."""
+    paths = (document.source, texts.also(document.copies)) if document.copies else (document.source,)
+    lines = Markup("").join(Markup("<br>") + _path(path) for path in paths)
+    return Markup("<strong>{}</strong>{}").format(document.title or "–", lines)
+
+
 def coverage(manifest: Manifest) -> Markup:
-    """Return what is not in the index, with the reasons."""
+    """Return what is not in the index, with the reasons: what could not be read apart from copies and notes."""
+    unread = [s for s in manifest.skipped if not s.copy_of]
+    copies = [(_path(s.source), _path(s.copy_of)) for s in manifest.skipped if s.copy_of]
     notes = [Skipped(source=d.path, reason=note) for d in manifest.documents for note in d.notes]
     parts = [Markup("<h2>{}</h2>").format(texts.COVERAGE)]
-    total = len(manifest.documents) + len(manifest.skipped)
-    if manifest.skipped:
-        shown = texts.OF_FILES.format(left_out=len(manifest.skipped), files=texts.count(total, "file"))
-        parts.append(_reasons(shown, manifest.skipped))
+    total = texts.count(len(manifest.documents) + len(manifest.skipped), "file")
+    if unread:
+        shown = texts.OF_FILES.format(left_out=len(unread), files=total)
+        parts.append(_reasons(shown, _rare_first(unread)))
     else:
         parts.append(Markup("<p>{}</p>").format(texts.COVERAGE_NONE))
+    if copies:
+        shown = texts.first_shown(texts.copies(len(copies)), SHOWN, len(copies))
+        parts.append(_table(shown, texts.COPY_COLUMNS, copies[:SHOWN]))
     if notes:
-        parts.append(_reasons(texts.COVERAGE_NOTES, notes))
+        parts.append(_reasons(texts.COVERAGE_NOTES, notes, texts.NOTE_COLUMNS))
     return Markup('<section class="sq-panel">{}</section>').format(Markup("").join(parts))
 
 
-def _reasons(name: str, listed: Sequence[Skipped]) -> Markup:
-    rows = ((Markup('<span class="sq-path">{}</span>').format(s.source), s.reason) for s in listed[:SHOWN])
-    return _table(texts.first_shown(name, SHOWN, len(listed)), texts.REASON_COLUMNS, rows)
+def _rare_first(skipped: Sequence[Skipped]) -> list[Skipped]:
+    """Return files by their reason, the rarest first: one letter that is encrypted is not lost among photographs."""
+    often = Counter(s.reason for s in skipped)
+    first = {s.reason: at for at, s in reversed(list(enumerate(skipped)))}
+    return sorted(skipped, key=lambda s: (often[s.reason], first[s.reason]))
+
+
+def _reasons(name: str, listed: Sequence[Skipped], head: Sequence[str] = texts.REASON_COLUMNS) -> Markup:
+    rows = ((_path(s.source), s.reason) for s in listed[:SHOWN])
+    return _table(texts.first_shown(name, SHOWN, len(listed)), head, rows)
+
+
+def _path(path: str) -> Markup:
+    return Markup('<span class="sq-path">{}</span>').format(path)
 
 
 def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str | Markup]]) -> Markup:

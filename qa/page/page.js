@@ -10,6 +10,7 @@ const seedqa = (() => {
   let opener = null; // the button that opened the source, and where it was
   let sent = null; // what was pressed to ask, until the answer is there
   let waiting = 0;
+  let enlarged = false; // the pages of a source, as its reader left them
   let checkedFor = ""; // the snapshot for which outdated results were verified again
 
   const one = (selector, within = document) => within.querySelector(selector);
@@ -268,13 +269,51 @@ const seedqa = (() => {
     cover();
     if (!source) return;
     if (!narrow.matches) bringIntoSight();
-    const pane = one(".sq-source", source);
-    const mark = one("mark", source) || one("#sq-here", source);
-    if (pane && mark) {
-      const top = mark.getBoundingClientRect().top - pane.getBoundingClientRect().top;
-      pane.scrollTop += top - pane.clientHeight / 3;
-    }
+    zoom(enlarged);
+    showMark(one(".sq-box-evidence", source) || one(".sq-box-passage", source) || textMark());
     one("#sq-context-title", source).focus({ preventScroll: true });
+  }
+
+  function textMark() {
+    return one(".sq-context mark") || one("#sq-here");
+  }
+
+  // Scrolls the source until the mark is a third down from its top, and its beginning in sight.
+  function showMark(mark) {
+    const pane = one(".sq-source");
+    if (!pane || !mark) return;
+    const at = mark.getBoundingClientRect(), around = pane.getBoundingClientRect();
+    pane.scrollTop += at.top - around.top - pane.clientHeight / 3;
+    pane.scrollLeft += at.left - around.left - pane.clientWidth / 8;
+  }
+
+  // The pages of a source
+
+  function zoom(on) {
+    enlarged = on;
+    one(".sq-pages")?.classList.toggle("sq-enlarged", on);
+    one('.sq-context [data-action="zoom"]')?.setAttribute("aria-pressed", String(on));
+  }
+
+  // The point of the page that was pressed stays under the pointer.
+  function zoomAt(sheet, { clientX, clientY }) {
+    const pane = one(".sq-source"), before = sheet.getBoundingClientRect();
+    const across = (clientX - before.left) / before.width, down = (clientY - before.top) / before.height;
+    zoom(!enlarged);
+    const after = sheet.getBoundingClientRect();
+    pane.scrollLeft += after.left + across * after.width - clientX;
+    pane.scrollTop += after.top + down * after.height - clientY;
+  }
+
+  function toPage() {
+    const mark = one(".sq-box-evidence") || one(".sq-box-passage");
+    (mark?.closest(".sq-page") || one(".sq-page")).focus({ preventScroll: true });
+    showMark(mark || one(".sq-page"));
+  }
+
+  function toText() {
+    one("#sq-here").focus({ preventScroll: true });
+    showMark(textMark());
   }
 
   // The answers are narrower now: the card stays where it was if it can, and the source begins at the window's top.
@@ -350,6 +389,9 @@ const seedqa = (() => {
       case "vote": return vote(button);
       case "forget": return forget();
       case "close": return close();
+      case "zoom": zoom(!enlarged); return showMark(one(".sq-box-evidence") || one(".sq-box-passage"));
+      case "to-page": return toPage();
+      case "to-text": return toText();
       case "open": return open(button) && trigger(action, passage(button));
       case "pick": case "again": case "more": sent = { action, cards: all(".sq-card").length };
     }
@@ -360,7 +402,8 @@ const seedqa = (() => {
     const ident = element.closest("[id^='sq-']")?.id;
     parts[ident] = props;
     element.addEventListener("click", (event) => {
-      const button = event.target.closest("[data-action]");
+      const button = event.target.closest("[data-action]"), sheet = event.target.closest(".sq-sheet");
+      if (sheet) return zoomAt(sheet, event);
       if (!button || button.disabled) return;
       const menu = button.closest(".sq-menu");
       if (menu) { menu.open = false; one("summary", menu).focus(); }

@@ -289,7 +289,12 @@ def _opened(
         rebuilder = stack.enter_context(
             closing(
                 Rebuilder(
-                    settings.index, settings.cache, seeds=settings.seeds, model=settings.model, backend=settings.backend
+                    settings.index,
+                    settings.cache,
+                    seeds=settings.seeds,
+                    model=settings.model,
+                    backend=settings.backend,
+                    limits=settings.limits,
                 )
             )
         )

@@ -5,10 +5,10 @@ The docstrings of ``Service``'s public methods are what programs are shown; thei
 
 from __future__ import annotations
 
-import os
+import base64
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,19 +25,12 @@ from qa.answer import Answer, Citation, Context, DocumentStatus, Verification
 from qa.engine import Index
 from qa.feedback import Feedback, judgement
 from qa.page import uploads
+from qa.page.bounds import Turns, check_size, check_whole
 from qa.page.discretion import Discretion, discreet
 from qa.page.records import AddedFiles, EarlierSnapshot, IndexStatus
 from qa.question import check_question
 from qa.rebuild import BuildState, Rebuilder
 from qa.watch import Watcher
-
-MAX_PATTERNS, MAX_PATTERN = 100, 1000
-"""Patterns of documents in one question, and characters of one."""
-
-AT_ONCE = 2 * (os.cpu_count() or 1)
-"""Questions, passages and verifications worked on at a time, however they are asked for."""
-WAIT_SECONDS = 10.0
-"""How long one waits for its turn."""
 
 
 class Service:
@@ -65,7 +58,7 @@ class Service:
         self._rebuilder = rebuilder
         self._watcher = watcher
         self._feedback = Feedback(root)
-        self._turns = threading.BoundedSemaphore(AT_ONCE)
+        self._turns = Turns()
         self._placing = threading.Lock()
         self.discretion = Discretion(self._roots, private=private)
 
@@ -76,16 +69,6 @@ class Service:
             yield self._rebuilder.folder()
         with suppress(SeedQAError):
             yield read_origin(self._paths.snapshot(self.index.manifest.id))
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Wait until there are few enough others at work. Not to be nested. Raises SeedQAError where that lasts."""
-        if not self._turns.acquire(timeout=WAIT_SECONDS):
-            raise SeedQAError("the server is busy; try again in a moment")
-        try:
-            yield
-        finally:
-            self._turns.release()
 
     # Asking and reading
 
@@ -104,18 +87,12 @@ class Service:
             documents: Paths or patterns with * and ?; only documents whose path matches one may answer.
             threshold: Confidence from 0 to 1 below which an answer counts as not found; the server's own if left out.
         """
-        with self._turn():
+        with self._turns.one():
             return self._answer(question, k, documents, threshold)
 
     def _answer(self, question: str, k: int, documents: list[str] | None, threshold: float | None) -> Answer:
-        if isinstance(k, int) and k > 100:
-            raise QuestionError(f"k is {k}, expected at most 100")
-        patterns = documents or []
-        if len(patterns) > MAX_PATTERNS:
-            raise QuestionError(f"documents has {len(patterns):,} patterns, expected at most {MAX_PATTERNS}")
-        if (longest := max(map(len, patterns), default=0)) > MAX_PATTERN:
-            raise QuestionError(f"a pattern of documents has {longest:,} characters, expected at most {MAX_PATTERN:,}")
-        answer = self.index.search(question, k=k, documents=patterns or None, threshold=threshold)
+        check_size(k, documents or ())
+        answer = self.index.search(question, k=k, documents=documents or None, threshold=threshold)
         return replace(answer, notes=tuple(map(self.discretion.line, answer.notes)))
 
     @discreet
@@ -129,10 +106,25 @@ class Service:
             question: Marks the words of this question in the text, if given.
             around: How many characters of text to return before and after the passage, up to 100,000.
         """
-        if isinstance(around, bool) or not isinstance(around, int) or not 0 <= around <= 100_000:
-            raise QuestionError(f"around is {around!r}, expected a whole number from 0 to 100,000")
-        with self._turn():
+        check_whole("around", around, 0, 100_000)
+        with self._turns.one():
             return self.index.open_passage(link, question, around)
+
+    @discreet
+    def page_picture(self, link: str, number: int, width: int = 1200) -> str:
+        """Draw a page of a cited PDF document; returns a PNG picture in base64.
+
+        Boxes of "open_passage" and of citations are in points of the page, from its upper left corner.
+
+        Args:
+            link: The "link" of a citation, which begins with "seedqa:".
+            number: Which page, from 1, as "pages" of "open_passage" has it.
+            width: Of the picture in pixels, from 100 to 2,000.
+        """
+        check_whole("number", number, 1, 1_000_000)
+        check_whole("width", width, 100, 2000)
+        with self._turns.one():
+            return base64.b64encode(self.index.draw_page(link, number, width)).decode()
 
     @discreet
     def verify_citation(self, link: str) -> Verification:
@@ -141,14 +133,14 @@ class Service:
         Args:
             link: The "link" of a citation, which begins with "seedqa:".
         """
-        with self._turn():
+        with self._turns.one():
             check = self.index.verify(link)
         return replace(check, detail=self.discretion.line(check.detail))
 
     @discreet
     def verify_known(self, citation: Citation) -> Verification:
         """Verify a citation as qa.engine does, by the hash of its file."""
-        with self._turn():
+        with self._turns.one():
             check = self.index.verify_known(citation)
         return replace(check, detail=self.discretion.line(check.detail))
 
@@ -161,10 +153,11 @@ class Service:
         """List the indexed documents with the state of their files on disk, and files that are not indexed yet.
 
         Args:
-            contains: Only documents whose path or title contains this, in upper or lower case.
+            contains: Only documents whose path or title contains this, in upper or lower case; copies have paths, too.
         """
         needle = contains.casefold()
-        return [d for d in self.index.list_documents() if needle in f"{d.source}\n{d.title}".casefold()]
+        found = self.index.list_documents()
+        return [d for d in found if needle in "\n".join((d.source, d.title, *d.copies)).casefold()]
 
     @discreet
     def format_citation(self, link: str, style: Literal["plain", "markdown", "bibtex"] = "plain") -> str:
@@ -199,7 +192,7 @@ class Service:
         """
         if style not in ("markdown", "json"):
             raise QuestionError(f"style is {style!r}, expected markdown or json")
-        with self._turn():
+        with self._turns.one():
             answer = self._answer(question, k, documents, threshold)
             if style == "json":
                 return answer.to_json(indent=2)
@@ -236,7 +229,7 @@ class Service:
             return {}, str(error)
 
     def _citation(self, link: str) -> Citation:
-        with self._turn():
+        with self._turns.one():
             context = self.index.open_passage(link, around=0)
         if context.citation is None:
             raise QuestionError(f"{context.source}: {context.note}; ask again for a link that holds")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from index.analyse import language_name
-from index.build import STAGES
-from qa.answer import Answer, Result
+from index.builder import STAGES
+from qa.answer import Answer, Result, named
 from qa.confidence import error_rates
 from qa.page.records import AddedFiles, EarlierSnapshot
 from qa.rebuild import BuildState
@@ -64,6 +64,10 @@ CLOSE = "Close"
 PREVIOUS_HIT, NEXT_HIT = "Previous passage", "Next passage"
 PREVIOUS_HIT_SIGN, NEXT_HIT_SIGN = "‹", "›"
 CONTEXT = "Source"
+ZOOM = "Enlarge"
+TO_PAGE, TO_TEXT = "To the page", "To the text"
+EXTRACTED = "The text as it was read"
+BELOW = "The text as it was read is below."
 CUT_BEFORE, CUT_AFTER = "… {count:,} characters before this", "… {count:,} characters after this"
 
 STATES = {"verified": "✔", "source changed": "≠", "source missing": "✘"}
@@ -78,6 +82,8 @@ ID, BUILT, SEEDS, HOLDS, MODEL, WATCHED = "Id", "Built", "Folder", "Holds", "Mod
 NOT_WATCHED = "no; qa serve --watch rebuilds when documents change"
 COLUMNS = ("Document", "Status", "Bytes", "Passages", "Changed (UTC)")
 REASON_COLUMNS = ("File", "Reason")
+COPY_COLUMNS = ("Copy", "Indexed with")
+NOTE_COLUMNS = ("Document", "Note")
 ADDED, CHANGED, REMOVED, SETTING = "added", "changed", "removed", "setting"
 DOCUMENT_LIST = "Documents"
 FIND_DOCUMENT = "Find a document"
@@ -85,11 +91,15 @@ FIND_DOCUMENT_HINT = "Part of a path, title or status"
 NO_DOCUMENT = "No document matches."
 COVERAGE = "Left out"
 COVERAGE_NONE = "No file was left out when this snapshot was built."
-COVERAGE_NOTES = "Parts of indexed files that were left out"
+COVERAGE_NOTES = "Notes on documents that are indexed"
 MANIFEST = "Manifest"
 CHANGE_INDEX = "Change the index"
 READ_ONLY = "This page was started with --read-only: the index can be looked at, not changed."
 ADD_FILES = "Add files to the folder"
+FORMATS = (
+    "Text, Markdown, HTML, PDF, Word, PowerPoint, Excel, OpenDocument, RTF, CSV, JSON, EPUB, mail (EML, MBOX), "
+    "and ZIP archives of these can be read."
+)
 REFUSED = "Not added"
 FOLDER = "Read another folder"
 FOLDER_HINT = "A path on this computer; empty means the folder in use"
@@ -194,6 +204,39 @@ def reasons(result: Result) -> tuple[str, ...]:
         f"Words in the marked sentence: {result.evidence_coverage:.0%} of the question.",
         f"Order: score {result.score:.3f}, which compares the passages of this question only.",
     )
+
+
+def page_number(number: int) -> str:
+    """Return which page of a document one is."""
+    return f"Page {number:,}"
+
+
+def page_of(number: int, title: str, *, marked: bool) -> str:
+    """Return what the picture of a page shows."""
+    return f"{page_number(number)} of {title}{'; the passage is marked' if marked else ''}"
+
+
+def not_drawn(reason: str) -> str:
+    """Return why the pages of a passage are not shown."""
+    return f"{reason}. {BELOW}"
+
+
+def pages_left(count: int) -> str:
+    """Return that a passage goes over more pages than are shown, if there are any."""
+    if not count:
+        return ""
+    pages = "page is" if count == 1 else f"{count:,} pages are"
+    return f"The passage goes over more pages: {pages} not shown. {BELOW}"
+
+
+def copies(number: int) -> str:
+    """Return that files are indexed under the name of another."""
+    return f"{number:,} {'copy' if number == 1 else 'copies'} of documents that are indexed"
+
+
+def also(copies: Sequence[str]) -> str:
+    """Return the other paths of a document, a few of them by name."""
+    return f"also as {named(copies)}"
 
 
 def progress(state: BuildState) -> str:

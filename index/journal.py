@@ -1,0 +1,110 @@
+"""What an unfinished build has done already, so that the next one goes on from there.
+
+One SQLite file beside the snapshots: what each file of the seeds holds, and vectors of sentences. It is a cache that
+may be lost or thrown away at any time; a build that ends well removes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from index.encode.protocol import FloatArray
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+"""
+_AT_ONCE = 500
+
+
+class Journal:
+    """Keeps values under keys that content decides. Used by one build at a time, under its lock."""
+
+    def __init__(self, path: Path) -> None:
+        """Go on with what the build that did not finish has left in ``path``, if there is any."""
+        self._path = path
+        self._database = self._open() if path.exists() else None
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return _connect(self._path)
+        except sqlite3.DatabaseError:  # damaged: then there is nothing to go on from
+            _remove(self._path)
+            return _connect(self._path)
+
+    def get(self, key: str) -> bytes | None:
+        """Return what was kept under a key, or nothing."""
+        if self._database is None:
+            return None
+        row = self._database.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
+        return bytes(row[0]) if row else None
+
+    def keep(self, pairs: Iterable[tuple[str, bytes]]) -> None:
+        """Keep values, all or none of them, from this moment on."""
+        self._database = self._database or self._open()
+        with self._database:
+            self._database.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", pairs)
+
+    def vectors(self, fingerprint: str, texts: Sequence[str]) -> dict[str, FloatArray]:
+        """Return the vectors kept of ``texts``, of shape (dimension,), by text."""
+        found: dict[str, FloatArray] = {}
+        if self._database is None:
+            return found
+        keys = {journal_key("vector", fingerprint, text): text for text in texts}
+        listed = list(keys)
+        for first in range(0, len(listed), _AT_ONCE):
+            batch = listed[first : first + _AT_ONCE]
+            marks = ", ".join("?" * len(batch))
+            for key, value in self._database.execute(f"SELECT key, value FROM kept WHERE key IN ({marks})", batch):
+                found[keys[key]] = np.frombuffer(value, dtype="<f4")
+        return found
+
+    def keep_vectors(self, fingerprint: str, texts: Sequence[str], vectors: FloatArray) -> None:
+        """Keep one row of ``vectors``, of shape (len(texts), dimension), for each text."""
+        rows = vectors.astype("<f4")
+        self.keep(
+            (journal_key("vector", fingerprint, text), row.tobytes()) for text, row in zip(texts, rows, strict=True)
+        )
+
+    def remove(self) -> None:
+        """Throw everything away: the build has ended well."""
+        self._close()
+        _remove(self._path)
+
+    def _close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+
+def journal_key(*parts: str) -> str:
+    """Return the key of what ``parts`` decide."""
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = OFF")  # a process may die at any time; after a power cut we begin again
+    database.execute(_SCHEMA)
+    return database
+
+
+def _remove(path: Path) -> None:
+    for end in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + end).unlink()

@@ -1,0 +1,246 @@
+"""Owners of the reading processes: files go out to all cores, and a process that a file has spoilt is replaced."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
+
+import psutil
+
+from index.load.limits import Limits, Unreadable
+from index.load.messages import DrawTask, Finished, Message, Picture, ReadTask, receive, send
+from index.load.read import Begun, LeftOut, Reading, out_of_memory
+
+RESTARTS = 10
+"""Documents of one archive that may spoil a process before the rest of it is left out."""
+_LOOK = 0.1
+"""Seconds between two looks at what a process uses."""
+_AHEAD = 4
+"""Files a process may be ahead of whoever takes what was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one file of the seeds."""
+
+    path: str
+    sha256: str
+    """Of the file; empty where it could not be read."""
+    bytes: int
+    readings: tuple[Reading, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+class _Worker:
+    """One reading process, started when it is first needed, ended when it takes too long or too much."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._process: subprocess.Popen[bytes] | None = None
+        self._begun = 0.0
+        self._verdict = ""
+
+    def ask(self, task: ReadTask | DrawTask) -> Iterator[Message]:
+        """Yield the answers to a task; they break off where the process had to be ended, ``verdict`` says why."""
+        process = self._process = self._process or self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._verdict, self._begun = "", time.monotonic()
+        done = threading.Event()
+        watch = threading.Thread(target=self._watch, args=(process, done), name="reader watch", daemon=True)
+        watch.start()
+        finished = False
+        try:
+            with suppress(BrokenPipeError):  # it died before it began: receive tells
+                send(process.stdin, task)
+            while (message := receive(process.stdout)) is not None:
+                if isinstance(message, Begun):
+                    self._begun = time.monotonic()
+                yield message
+                if isinstance(message, Finished | Picture) or isinstance(task, DrawTask):
+                    finished = True
+                    return
+        finally:
+            done.set()
+            watch.join()
+            if not finished or self._verdict:
+                self._verdict = self._verdict or _how(process)
+                self.close()
+
+    @property
+    def verdict(self) -> str:
+        """Why the answers broke off."""
+        return self._verdict
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        root = str(Path(__file__).parents[2])
+        paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "index.load.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+
+    def _watch(self, process: subprocess.Popen[bytes], done: threading.Event) -> None:
+        """End the process when a document takes too long or too much memory."""
+        while not done.wait(_LOOK):
+            if time.monotonic() - self._begun > self._limits.seconds:
+                self._verdict = f"takes longer than {self._limits.seconds:g} s to be read (setting read_seconds)"
+            with suppress(psutil.Error):
+                if psutil.Process(process.pid).memory_info().rss > self._limits.memory:
+                    self._verdict = out_of_memory(self._limits)
+            if self._verdict:
+                process.kill()
+                return
+
+    def close(self) -> None:
+        """End the process; the next task starts another."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with suppress(BrokenPipeError):
+                    stream.close()
+
+
+def _how(process: subprocess.Popen[bytes]) -> str:
+    try:
+        code = process.wait(timeout=1)
+    except subprocess.TimeoutExpired:
+        return "not waited for"
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return f"its reader died ({how}), as a damaged or hostile file can make it"
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What is known so far of a file that is being read."""
+
+    current: str
+    readings: dict[str, Reading] = field(default_factory=dict)
+    left_out: dict[tuple[str, str], LeftOut] = field(default_factory=dict)
+    end: Finished | None = None
+
+    def take(self, message: Message) -> None:
+        if isinstance(message, Begun):
+            self.current = message.path
+        elif isinstance(message, Reading):
+            self.readings[message.path] = message
+        elif isinstance(message, LeftOut):
+            self.left_out.setdefault((message.path, message.reason), message)
+        elif isinstance(message, Finished):
+            self.end = message
+
+    @property
+    def done(self) -> tuple[str, ...]:
+        return (*self.readings, *(path for path, _ in self.left_out))
+
+
+class Readers:
+    """Reading processes, one a core, each under ``limits``. Thread-safe; a context manager that ends them."""
+
+    def __init__(self, limits: Limits | None = None, workers: int = 0) -> None:
+        """``workers`` is the number of processes; 0 stands for one a core."""
+        self.limits = limits or Limits()
+        self._count = workers or os.cpu_count() or 1
+        self._free: SimpleQueue[_Worker] = SimpleQueue()
+        self._workers = [_Worker(self.limits) for _ in range(self._count)]
+        for worker in self._workers:
+            self._free.put(worker)
+
+    def read_all(self, seeds: Path, paths: Iterable[str]) -> Iterator[Outcome]:
+        """Yield what became of each file, in the order of ``paths``, reading some ahead on all cores."""
+        waiting: deque[Future[Outcome]] = deque()
+        with ThreadPoolExecutor(self._count, thread_name_prefix="reader") as threads:
+            try:
+                for path in paths:
+                    waiting.append(threads.submit(self.read_file, seeds, path))
+                    if len(waiting) > _AHEAD * self._count:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def read_file(self, seeds: Path, path: str) -> Outcome:
+        """Return what became of a file and of all documents within it."""
+        found = _Progress(current=path)
+        worker = self._free.get()
+        try:
+            for _ in range(RESTARTS + 1):
+                task = ReadTask(file=str(seeds / path), path=path, limits=self.limits, done=found.done)
+                for message in worker.ask(task):
+                    found.take(message)
+                if found.end is not None or found.current in task.done:
+                    break
+                found.take(LeftOut(path=found.current, reason=worker.verdict))
+            else:
+                found.take(LeftOut(path=path, reason=f"{RESTARTS + 1} documents in it could not be read: not read on"))
+        finally:
+            self._free.put(worker)
+        end = found.end or Finished(sha256="", bytes=0)
+        return Outcome(
+            path=path,
+            sha256=end.sha256,
+            bytes=end.bytes,
+            readings=tuple(found.readings.values()),
+            left_out=tuple(found.left_out.values()),
+        )
+
+    def read_document(self, file: Path, path: str, document: str) -> Reading:
+        """Return one document of a file called ``path``. Raises Unreadable with the reason why it can't be read."""
+        answer = self._ask(ReadTask(file=str(file), path=path, limits=self.limits, only=document))
+        assert isinstance(answer, Reading)
+        return answer
+
+    def draw_page(self, file: Path, path: str, document: str, number: int, width: int) -> Picture:
+        """Return page ``number`` of a PDF document as a picture ``width`` pixels wide. Raises Unreadable."""
+        answer = self._ask(
+            DrawTask(file=str(file), path=path, member=document, limits=self.limits, number=number, width=width)
+        )
+        assert isinstance(answer, Picture)
+        return answer
+
+    def _ask(self, task: ReadTask | DrawTask) -> Reading | Picture:
+        answers: list[Message] = []
+        worker = self._free.get()
+        try:
+            answers += worker.ask(task)
+        finally:
+            self._free.put(worker)
+        for answer in answers:
+            if isinstance(answer, Reading | Picture):
+                return answer
+            if isinstance(answer, LeftOut):
+                raise Unreadable(answer.reason)
+        raise Unreadable(worker.verdict)
+
+    def close(self) -> None:
+        """End all processes."""
+        for worker in self._workers:
+            worker.close()
+
+    def __enter__(self) -> Readers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

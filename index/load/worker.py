@@ -1,0 +1,111 @@
+"""The process that reads documents: whatever a file does to it, it does to nothing else.
+
+Started by index.load.readers, which says over its input what to read and hears over its output what came of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from index.load.limits import Limits, Unreadable
+from index.load.messages import DrawTask, Finished, Message, Picture, ReadTask, receive, send
+from index.load.read import LeftOut, find_document, out_of_memory, read, read_document
+
+if sys.platform != "win32":
+    import resource
+
+_OWN = 2**30
+"""Bytes of address space that Python and its libraries take beside a document."""
+_REASON = 300
+
+
+def main() -> None:
+    """Serve tasks until there are no more."""
+    tasks, words = _streams()
+    while (task := receive(tasks)) is not None:
+        assert isinstance(task, ReadTask | DrawTask)
+        _bound_memory(task.limits)
+        answers = _read(task) if isinstance(task, ReadTask) else _draw(task)
+        for message in answers:
+            _bound_time(task.limits)
+            send(words, _presentable(message))
+
+
+def _streams() -> tuple[BinaryIO, BinaryIO]:
+    """Return the streams of messages; what a library prints goes nowhere, above all not among the messages."""
+    tasks, words = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    return tasks, words
+
+
+def _bound_memory(limits: Limits) -> None:
+    """Make requests for too much memory fail here; elsewhere than on Linux the owner's watch is all there is."""
+    if sys.platform == "linux":
+        most = limits.memory + _OWN
+        resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+def _bound_time(limits: Limits) -> None:
+    """Let the system end this process if a document goes on for ever and the owner is no longer there to see it."""
+    if sys.platform != "win32":
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        most = int(used.ru_utime + used.ru_stime + 2 * limits.seconds) + 5
+        resource.setrlimit(resource.RLIMIT_CPU, (most, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def _read(task: ReadTask) -> Iterator[Message]:
+    try:
+        data = Path(task.file).read_bytes()
+    except OSError as error:
+        yield LeftOut(path=task.path, reason=f"can't be read ({error.strerror})")
+        yield Finished(sha256="", bytes=0)
+        return
+    if task.only:
+        yield _read_only(task, data)
+    else:
+        yield from read(task.path, data, task.limits, task.done)
+    yield Finished(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+
+
+def _read_only(task: ReadTask, data: bytes) -> Message:
+    try:
+        return read_document(task.only, find_document(task.path, data, task.limits, task.only), task.limits)
+    except Unreadable as error:
+        return LeftOut(path=task.only, reason=str(error))
+    except MemoryError:
+        return LeftOut(path=task.only, reason=out_of_memory(task.limits))
+
+
+def _draw(task: DrawTask) -> Iterator[Message]:
+    try:
+        data = find_document(task.path, Path(task.file).read_bytes(), task.limits, task.member)
+        render_page = import_module("index.load.pdf").render_page
+        png = cast("bytes", render_page(data, task.number, task.width))
+        yield Picture(png=png, sha256=hashlib.sha256(data).hexdigest())
+    except Unreadable as error:
+        yield LeftOut(path=task.member, reason=str(error))
+    except MemoryError:
+        yield LeftOut(path=task.member, reason=out_of_memory(task.limits))
+    except OSError as error:
+        yield LeftOut(path=task.member, reason=f"can't be read ({error.strerror})")
+
+
+def _presentable(message: Message) -> Message:
+    """Return a message whose reason is one line that any terminal and any file can take."""
+    if not isinstance(message, LeftOut):
+        return message
+    reason = " ".join(message.reason.split())[:_REASON].encode("utf-8", "replace").decode("utf-8")
+    return replace(message, reason=reason)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""The files behind the citations: verified, and their pages drawn, in a reading process of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from index.errors import SourceError
+from index.load.limits import Unreadable
+from index.load.readers import Readers
+from index.snapshot import Snapshot
+from qa.answer import Citation, Verification
+from qa.citation import Known, parse_link, source_file, verify_link
+
+
+class Sources:
+    """Reads the files that citations name. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._readers = Readers(workers=1)
+
+    def verify(self, snapshot: Snapshot, link: str) -> Verification:
+        """Read the source of a citation link anew. Raises CitationError where the link can't be read."""
+        known = replace(_known(snapshot, parse_link(link).path), sha256="")
+        return verify_link(link, snapshot.seeds, self._readers, known)
+
+    def verify_known(self, snapshot: Snapshot, citation: Citation) -> Verification:
+        """Compare the source's hash with that of the file that was indexed; read it anew only where they differ."""
+        known = _known(snapshot, citation.source, citation.sha256, citation.location.words)
+        return verify_link(citation.link, snapshot.seeds, self._readers, known)
+
+    def draw_page(self, seeds: Path, link: str, number: int, width: int) -> bytes:
+        """Return page ``number`` of a cited PDF document as PNG, ``width`` pixels wide.
+
+        Raises CitationError where the link can't be read, and SourceError where the page can't be drawn or the
+        file is no longer the one that was cited.
+        """
+        cited = parse_link(link)
+        name = source_file(seeds, cited.path)
+        try:
+            drawn = self._readers.draw_page(seeds / name, name, cited.path, number, width)
+        except Unreadable as error:
+            raise SourceError(f"page {number} of {cited.path} can't be drawn: {error}") from error
+        if not drawn.sha256.startswith(cited.source):
+            raise SourceError(f"{cited.path} has changed since it was cited, so its pages are not shown; rebuild first")
+        return drawn.png
+
+    def close(self) -> None:
+        """End the reading process."""
+        self._readers.close()
+
+
+def _known(snapshot: Snapshot, path: str, sha256: str = "", place: str = "") -> Known:
+    """Return what a snapshot knows of the source of a citation: its hash, if that is still of the cited content."""
+    document = snapshot.store.by_path(path)
+    if document is None:
+        return Known()
+    source = snapshot.source_of(path)
+    same = source is not None and sha256 == document.sha256
+    return Known(sha256=source.sha256 if source and same else "", place=place, copies=document.copies)

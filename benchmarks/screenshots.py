@@ -1,6 +1,6 @@
 """Pictures of the page for the documentation: ``python -m benchmarks.screenshots`` writes docs/images/*.png.
 
-They show the seeds that ship with SeedQA, the default model, and a browser that the system has.
+They show the seeds that ship with SeedQA and a PDF document, the default model, and a browser that the system has.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import getSampleStyleSheet
+from reportlab.platypus import Paragraph, SimpleDocTemplate, Table
 
 from benchmarks.browser import browsing, serving
 from benchmarks.server import ROOT
@@ -31,6 +34,28 @@ COLOURS = 200
 QUESTION = "What is a citation link?"
 UNKNOWN = "Who won the world cup in 2022?"
 CHANGED = "handbook/questions.md"
+
+PDF = "harbour/rules.pdf"
+PDF_QUESTION = "Where does the pilot board an arriving ship?"
+PDF_TITLE, PDF_AUTHOR = "Rules of the harbour", "The harbour office"
+PDF_TEXT = (
+    ("Title", PDF_TITLE),
+    ("Heading2", "1. Arrival"),
+    ("BodyText", "Every ship of more than forty metres reports to the harbour office on channel 12 before it passes "
+     "the outer buoy, and says where it comes from, how deep it lies, and what it carries. Smaller ships report at "
+     "the mole."),
+    ("BodyText", "From the outer buoy on the speed is six knots at most. In fog it is three, and the horn sounds once "
+     "in every minute."),
+    ("Heading2", "2. Pilots"),
+    ("BodyText", "An arriving ship takes a pilot if it is longer than sixty metres or carries oil. The pilot boards "
+     "two miles off the mole, on the side away from the wind, by a ladder that hangs one metre above the water. "
+     "The ship keeps its course and four knots until the pilot stands on deck."),
+    ("BodyText", "A ship that leaves has its pilot on board before the last line is cast off. In a storm from the "
+     "north-west no pilot goes out: ships wait in the lee of the island."),
+    ("Heading2", "3. Dues"),
+)  # fmt: skip
+PDF_DUES = (("Length of the ship", "A day", "A month"), ("up to 20 m", "12", "240"), ("up to 60 m", "55", "1,100"),
+            ("more", "130", "2,600"))  # fmt: skip
 
 
 class Camera:
@@ -85,6 +110,12 @@ def take_all(camera: Camera) -> None:
     page.locator("#sq-card-1").get_by_role("button", name=texts.OPEN).click()
     expect(page.locator(".sq-context mark")).to_be_in_viewport()
     camera.take("source.png")
+    page = camera.open()
+    camera.ask(PDF_QUESTION)
+    page.locator("#sq-card-1").get_by_role("button", name=texts.OPEN).click()
+    page.locator(".sq-sheet img").evaluate("image => image.decode()")
+    expect(page.locator(".sq-box-evidence").first).to_be_in_viewport()
+    camera.take("page.png")
     camera.open()
     camera.ask(UNKNOWN)
     camera.take("not-found.png")
@@ -108,12 +139,23 @@ def take_all(camera: Camera) -> None:
     camera.close()
 
 
+def write_pdf(path: Path) -> None:
+    """Write a document of one page, as an office would."""
+    styles = getSampleStyleSheet()
+    body = [Paragraph(text, styles[style]) for style, text in PDF_TEXT]
+    path.parent.mkdir()
+    SimpleDocTemplate(str(path), pagesize=A4, title=PDF_TITLE, author=PDF_AUTHOR).build(
+        [*body, Table(PDF_DUES, hAlign="LEFT", spaceBefore=6)]
+    )
+
+
 def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     cache = read_settings({}, ROOT).cache
     with tempfile.TemporaryDirectory(prefix="seedqa-") as folder:
         seeds, index = Path(folder, "seeds"), Path(folder, "index")
         shutil.copytree(ROOT / "seeds", seeds)
+        write_pdf(seeds / PDF)
         text = (seeds / CHANGED).read_text("utf-8")
         (seeds / CHANGED).write_text(text.rpartition("\n## ")[0], "utf-8")  # an older edition, so that much changes
         build(seeds, index, load_encoder(DEFAULT_MODEL, cache))

@@ -58,9 +58,15 @@ class Location:
         if self.unit == "message":
             return f"message {self.part}"
         if self.unit == "cell":
-            return f"sheet {self.part}, cell{'s' if ':' in self.cells else ''} {self.cells}"
-        numbers = f"{self.unit} {self.first}" if self.first == self.last else f"{self.unit}s {self.first}–{self.last}"
-        return f"{numbers} ({self.part})" if self.part else numbers
+            return f"sheet {self.part}, {self.numbers}"
+        return f"{self.numbers} ({self.part})" if self.part else self.numbers
+
+    @property
+    def numbers(self) -> str:
+        """The same without the name of a part."""
+        if self.unit == "cell":
+            return f"cell{'s' if ':' in self.cells else ''} {self.cells}"
+        return f"{self.unit} {self.first}" if self.first == self.last else f"{self.unit}s {self.first}–{self.last}"
 
 
 UNITS = ("line", "page", "paragraph", "slide", "cell", "row", "chapter", "message")
@@ -96,12 +102,35 @@ class Places:
             cells=_cells(rows, self.columns[first : last + 1]) if self.columns else "",
         )
 
+    def within(self, start: int, end: int) -> Places:
+        """Return the part of the map that is needed to locate what lies within ``text[start:end]``."""
+        first, last = self._run(start), max(self._run(start), self._run(end - 1))
+        part = bisect_right(self.parts, start, key=lambda part: part[0]) - 1
+        return Places(
+            unit=self.unit,
+            offsets=(start, *self.offsets[first + 1 : last + 1]),
+            numbers=self.numbers[first : last + 1],
+            columns=self.columns[first : last + 1],
+            parts=((start, self.parts[part][1]),) if part >= 0 else (),
+        )
+
     def number(self, offset: int) -> int:
         """Return the number of the unit on which the character at ``offset`` stands."""
         return self.numbers[self._run(offset)]
 
     def _run(self, offset: int) -> int:
         return max(0, bisect_right(self.offsets, offset) - 1)
+
+
+def joined(maps: Sequence[Places]) -> Places:
+    """Return the map of ranges that follow each other in one document, from those of each."""
+    return Places(
+        unit=maps[0].unit,
+        offsets=tuple(offset for one in maps for offset in one.offsets),
+        numbers=tuple(number for one in maps for number in one.numbers),
+        columns=tuple(column for one in maps for column in one.columns),
+        parts=tuple(part for one in maps for part in one.parts),
+    )
 
 
 def _cells(rows: Sequence[int], columns: Sequence[int]) -> str:
@@ -206,7 +235,13 @@ class Passage:
     end: int
     section: tuple[str, ...]
     sentences: tuple[Sentence, ...]
-    location: Location
+    places: Places = field(repr=False)
+    """Of the passage's own range."""
+
+    @property
+    def location(self) -> Location:
+        """Where the passage stands in its source."""
+        return self.places.locate(self.start, self.end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,10 @@ LONG_TOKEN = 64
 WRAPPED = 200
 """No one wraps lines by hand at more characters than this."""
 
-SPLITTER = "structure-2"
+APART = ("slide", "chapter")
+"""Units whose text is never in one passage with that of another."""
+
+SPLITTER = "structure-3"
 """Changes whenever the same document would be split differently."""
 
 _SPAN = re.compile(r"\S(?:.*\S)?", re.DOTALL)
@@ -56,7 +59,7 @@ def split(extract: Extract, language: str, tokens: TokenSpans, sentence_tokens: 
     """
     cap = min(sentence_tokens, PASSAGE_TOKENS)
     passages: list[Passage] = []
-    for section, blocks in _by_section(extract.blocks):
+    for section, blocks in _by_section(extract):
         spans = [(block, span) for block in blocks for span in _spans(extract.text, block, language)]
         counted = tokens([extract.text[start:end] for _, (start, end) in spans])
         pieces: list[_Piece] = []
@@ -72,11 +75,18 @@ def split(extract: Extract, language: str, tokens: TokenSpans, sentence_tokens: 
     return tuple(passages)
 
 
-def _by_section(blocks: Sequence[Block]) -> Iterator[tuple[tuple[str, ...], list[Block]]]:
-    """Group blocks so that each heading begins a group; a heading directly under another joins it."""
+def _by_section(extract: Extract) -> Iterator[tuple[tuple[str, ...], list[Block]]]:
+    """Group blocks so that each heading begins a group; a heading directly under another joins it.
+
+    Each slide and each chapter begins one, too.
+    """
+    places = extract.places
     group: list[Block] = []
-    for block in blocks:
-        if block.kind == "heading" and any(b.kind != "heading" for b in group):
+    for block in extract.blocks:
+        begins = block.kind == "heading" and any(b.kind != "heading" for b in group)
+        if group and places.unit in APART:
+            begins = begins or places.number(block.start) != places.number(group[-1].start)
+        if begins:
             yield group[-1].section, group
             group = []
         group.append(block)
@@ -201,5 +211,5 @@ def _passage(extract: Extract, section: tuple[str, ...], pieces: Sequence[_Piece
         end=end,
         section=section,
         sentences=tuple(Sentence(start=p.start, end=p.end, heading=p.heading) for p in pieces),
-        location=extract.places.locate(start, end),
+        places=extract.places.within(start, end),
     )

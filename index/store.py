@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import SnapshotDamaged
-from index.records import Document, Location, Page, Passage, Sentence, passage_id
+from index.records import Document, Page, Passage, Places, Sentence, passage_id
 
 _SCHEMA = """
 CREATE TABLE document (
@@ -28,13 +28,13 @@ CREATE TABLE document (
     passages INTEGER NOT NULL, text TEXT NOT NULL);
 CREATE TABLE passage (
     row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, document INTEGER NOT NULL, start INTEGER NOT NULL,
-    end INTEGER NOT NULL, section TEXT NOT NULL, location TEXT NOT NULL,
+    end INTEGER NOT NULL, section TEXT NOT NULL, places BLOB NOT NULL,
     first_sentence INTEGER NOT NULL, sentences BLOB NOT NULL, text TEXT NOT NULL);
 CREATE TABLE page (
     document INTEGER NOT NULL, number INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
     width REAL NOT NULL, height REAL NOT NULL, boxes BLOB NOT NULL, PRIMARY KEY (document, number)) WITHOUT ROWID;
 """
-_PASSAGE = "row, id, document, start, end, section, location, first_sentence, sentences, text"
+_PASSAGE = "row, id, document, start, end, section, places, first_sentence, sentences, text"
 _DOCUMENT = (
     "row, id, path, sha256, bytes, format, encoding, language, title, author, date, notes, copies, first_passage, "
     "passages"
@@ -98,7 +98,7 @@ def write_store(path: Path, documents: Iterable[tuple[Document, Sequence[Passage
                     (
                         passage_row, passage_id(document.id, passage.start, passage.end), row, passage.start,
                         passage.end, json.dumps(passage.section),
-                        msgspec.json.encode(passage.location).decode(), sentence_row, _pack(passage.sentences), text,
+                        msgspec.msgpack.encode(passage.places), sentence_row, _pack(passage.sentences), text,
                     ),
                 )  # fmt: skip
                 passage_row += 1
@@ -216,11 +216,11 @@ def _document(row: tuple[Any, ...]) -> StoredDocument:
 
 
 def _passage(row: tuple[Any, ...]) -> StoredPassage:
-    at, ident, document, start, end, section, location, first, sentences, text = row
+    at, ident, document, start, end, section, places, first, sentences, text = row
     return StoredPassage(
         row=at, id=ident, document=document, first_sentence=first, text=text,
         passage=Passage(
             start=start, end=end, section=tuple(json.loads(section)), sentences=_unpack(sentences),
-            location=msgspec.json.decode(location, type=Location),
+            places=msgspec.msgpack.decode(places, type=Places),
         ),
     )  # fmt: skip

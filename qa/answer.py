@@ -56,6 +56,8 @@ class Citation(JsonRecord):
     """Of the source file; of the member, where that is in an archive or mailbox."""
     section: tuple[str, ...]
     location: Location
+    """Of the quote."""
+    evidence_location: Location
     start: int
     end: int
     quote: str
@@ -87,7 +89,15 @@ class Citation(JsonRecord):
     def place(self) -> str:
         """Path and location in words, with other paths of the same content."""
         also = f" (also as {named(self.copies)})" if self.copies else ""
-        return f"{self.source}, {self.location.words}{also}"
+        return f"{self.source}, {self.where}{also}"
+
+    @property
+    def where(self) -> str:
+        """The location in words; with the evidence's own where the quote goes over several pages, slides or rows."""
+        words, evidence = self.location.words, self.evidence_location
+        if self.location.unit in ("line", "paragraph") or evidence == self.location:
+            return words
+        return f"{words} (evidence: {evidence.numbers})"
 
     @property
     def origin(self) -> str:

@@ -111,4 +111,4 @@ def _result(store: Store, place: int, found: Assessed) -> Result:
 def _citation(store: Store, document: StoredDocument, stored: StoredPassage, chosen: int) -> Citation:
     passage, evidence = stored.passage, stored.passage.sentences[chosen]
     ranges = (passage.start, passage.end), (evidence.start, evidence.end)
-    return cite(store, document, passage.section, passage.location, *ranges, stored.text)
+    return cite(store, document, passage.section, passage.places, *ranges, stored.text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from index.boxes import boxes_of
-from index.records import Location
+from index.records import Places
 from index.store import Store, StoredDocument
 from qa.answer import Citation
 from qa.citation import make_link
@@ -13,12 +13,15 @@ def cite(
     store: Store,
     document: StoredDocument,
     section: tuple[str, ...],
-    location: Location,
+    places: Places,
     passage: tuple[int, int],
     evidence: tuple[int, int],
     quote: str,
 ) -> Citation:
-    """Return the citation of ``quote``, which stands at ``passage`` in a document; ``evidence`` lies within it."""
+    """Return the citation of ``quote``, which stands at ``passage`` in a document; ``evidence`` lies within it.
+
+    ``places`` maps at least that range back to the source.
+    """
     pages = store.pages(document.row, *passage)
     return Citation(
         title=document.title,
@@ -28,7 +31,8 @@ def cite(
         copies=document.copies,
         sha256=document.sha256,
         section=section,
-        location=location,
+        location=places.locate(*passage),
+        evidence_location=places.locate(*evidence),
         start=passage[0],
         end=passage[1],
         quote=quote,

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from index.analyse import keyword_spans, question_terms
 from index.boxes import boxes_of
 from index.errors import CitationError
-from index.lines import line_starts
-from index.records import Passage
+from index.records import Passage, joined
 from index.snapshot import Snapshot
 from index.store import StoredDocument
 from qa.answer import Citation, Context, ShownPage
@@ -26,9 +24,6 @@ REACH = 1_000_000
 
 SEARCHED = 200_000_000
 """Characters hashed at most to find it. Both bounds together keep the search to about a second."""
-
-VERBATIM = frozenset({"text", "markdown"})
-"""Formats whose text is the file's own, so that its lines can be counted in it."""
 
 _WORD = re.compile(r"\S+")
 
@@ -76,12 +71,9 @@ def _citation(snapshot: Snapshot, document: StoredDocument, text: str, cited: Li
     evidence = start + cited.evidence_start - cited.start, start + cited.evidence_end - cited.start
     passages = [stored.passage for stored in snapshot.store.passages_of(document)]
     first, last = _passage_at(passages, start), _passage_at(passages, end - 1)
-    location = replace(first.location, first=first.location.first, last=max(first.location.last, last.location.last))
-    if document.format in VERBATIM:
-        location = replace(location, first=len(line_starts(text[:start])), last=len(line_starts(text[:end])))
-    elif pages := snapshot.store.pages(document.row, start, end):
-        location = replace(location, first=pages[0].number, last=pages[-1].number)
-    return cite(snapshot.store, document, first.section, location, (start, end), evidence, text[start:end])
+    places = joined([passage.places for passage in passages[first : last + 1]])
+    section = passages[first].section
+    return cite(snapshot.store, document, section, places, (start, end), evidence, text[start:end])
 
 
 def _pages(
@@ -143,9 +135,9 @@ def _starts(text: str, size: int) -> Iterator[int]:
             yield word.start()
 
 
-def _passage_at(passages: Sequence[Passage], offset: int) -> Passage:
-    """Return the last passage that begins at ``offset`` or before, or the first one."""
-    return passages[max(0, bisect_right(passages, offset, key=lambda passage: passage.start) - 1)]
+def _passage_at(passages: Sequence[Passage], offset: int) -> int:
+    """Return the number of the last passage that begins at ``offset`` or before, or of the first one."""
+    return max(0, bisect_right(passages, offset, key=lambda passage: passage.start) - 1)
 
 
 def _hits(

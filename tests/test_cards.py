@@ -25,10 +25,10 @@ TEXT = st.text(st.sampled_from("<>&\"'`${}= abé漢\u202e\n/"), min_size=4, max_
 
 
 def cited(title: str, quote: str, start: int = 7) -> Citation:
-    middle = len(quote) // 2
+    middle, location = len(quote) // 2, Location(unit="line", first=1, last=2)
     return Citation(
         title=title, source=f"{title}.txt", sha256="0" * 64, section=(title,), author=title, date=title,
-        location=Location(unit="line", first=1, last=2), copies=(title,) * 5, start=start,
+        location=location, evidence_location=location, copies=(title,) * 5, start=start,
         end=start + len(quote), quote=quote, evidence_start=start + 1, evidence_end=start + max(2, middle),
         link=make_link(title, "0" * 64, (start, start + len(quote)), (start + 1, start + 2), quote),
     )  # fmt: skip

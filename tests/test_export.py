@@ -19,6 +19,7 @@ from qa.export import answer_markdown, bibtex, markdown, plain
 
 QUOTE = "Frogs live in the pond.\nThey sing at night."
 SHA256 = "0123456789abcdef" * 4
+LINES = Location(unit="line", first=7, last=8)
 
 
 def cite(
@@ -39,7 +40,8 @@ def cite(
         source=path,
         sha256=SHA256,
         section=section,
-        location=Location(unit="line", first=7, last=8),
+        location=LINES,
+        evidence_location=LINES,
         start=start,
         end=start + len(quote),
         quote=quote,
@@ -171,9 +173,16 @@ def test_few_copies_are_named(copies: tuple[str, ...], also: str) -> None:
     assert replace(cite(), copies=copies).place == f"notes/garden.md, lines 7–8{also}"
 
 
+def test_of_a_quote_on_several_pages_the_evidence_has_its_own() -> None:
+    pages, page = Location(unit="page", first=3, last=4), Location(unit="page", first=4, last=4)
+    citation = replace(cite(), location=pages, evidence_location=page, copies=("b",))
+    assert citation.place == "notes/garden.md, pages 3–4 (evidence: page 4) (also as b)"
+    assert citation.place in inline_texts(markdown(citation))[1]
+
+
 def test_a_message_says_itself_whose_and_when_it_is() -> None:
     location = Location(unit="message", first=1, last=1, part="from Ann to Bob, 2024-03-01")
-    message = replace(cite(), location=location, author="Ann", date="2024-03-01")
+    message = replace(cite(), location=location, evidence_location=location, author="Ann", date="2024-03-01")
     assert message.origin == ""
     assert message.place == "notes/garden.md, message from Ann to Bob, 2024-03-01"
     assert entry_fields(bibtex(message))["author"] == "{Ann}"

@@ -290,6 +290,14 @@ def test_what_lies_beyond_the_limits_is_left_out_with_a_note() -> None:
     assert (texts(found), found.notes) == (["One", "One"], ("left out the slides from 3 to 5: too long",))
 
 
+def test_a_document_without_its_properties_or_styles_is_read() -> None:
+    found = extract_odt(changed(package("text", p("One.")), {"meta.xml": "<a>", "styles.xml": None}), Limits())
+    assert texts(found) == ["One."]
+    assert found.notes == (
+        "read without meta.xml: damaged: meta.xml is no XML (Premature end of data in tag a line 1, line 1, column 4)",
+    )
+
+
 EMPTY = package("text", "")
 BOMB = "<!DOCTYPE lolz [<!ENTITY a 'ha'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'>]><lolz>&b;</lolz>"
 LOCKED = (

@@ -15,28 +15,35 @@ from index import build
 from index.encode import Encoder
 from qa import Index, open_index
 from qa.page import texts
+from tests.conftest import TEXTS
 from tests.pages import PHONE, Reader, needs_browser, reading, window
 from tests.papers import HEIGHT, WIDTH, Line, paper
 
 pytestmark = needs_browser
 
 QUESTION = "On which root does Mira graft the pear?"
-LONG_QUESTION = "How many barrels does the lighthouse keeper count at dawn?"
+LONG_QUESTION = "Who has the mole on Sundays?"
 
 TITLE = "Orchard <b>rules</b>"
-FILLER = tuple(
-    Line(text=f"Entry {n} of the orchard ledger counts {n * 7} barrels and {n * 3} ropes.", base=60 + 22 * n)
-    for n in range(1, 12)
-)
+
+
+def ledger(thing: str, entries: int) -> tuple[Line, ...]:
+    """Return lines that fill the upper part of a page, or all of it."""
+    return tuple(
+        Line(text=f"Entry {n} of the {thing} ledger counts {n * 7} barrels and {n * 3} ropes.", base=60 + 22 * n)
+        for n in range(1, entries + 1)
+    )
+
+
 GRAFT = (
     Line(text="Mira grafts the pear on a quince root, as her aunt did in the old", x=100, base=420),
     Line(text="garden by the river. It bears early.", x=100, base=436),
 )
-ORCHARD = paper(FILLER, (*FILLER, *GRAFT), FILLER, title=TITLE, author="Mira & Ann <i>Oakley</i>")
+ORCHARD = paper(ledger("orchard", 33), (*ledger("cider", 12), *GRAFT), title=TITLE, author="Mira & Ann <i>Oakley</i>")
 PIERS = tuple(
-    Line(text=f"The lighthouse keeper counts {n} barrels at dawn on pier {n},", base=600 + 16 * n) for n in range(12)
+    Line(text=f"The lighthouse keeper counts {n} barrels on pier {n} at dawn.", base=600 + 16 * n) for n in range(12)
 )
-SUNDAY = Line(text="and none on Sundays, when the gulls have the pier to themselves.", base=72)
+SUNDAY = Line(text="On Sundays the gulls have the mole to themselves.", base=72)
 LIGHTHOUSE = paper(PIERS, (SUNDAY,), title="Lighthouse")
 
 
@@ -67,6 +74,7 @@ def running(home: Path, real_encoder: Encoder, cache: Path) -> Iterator[Server]:
 
 def renew(home: Path) -> None:
     (home / "seeds").mkdir(exist_ok=True)
+    (home / "seeds" / "garden.md").write_text(TEXTS["garden.md"], "utf-8")
     (home / "seeds" / "a-orchard.pdf").write_bytes(ORCHARD)
 
 
@@ -146,7 +154,7 @@ def test_the_passage_is_marked_on_a_picture_of_its_page(reader: Reader, library:
     expect(reader.page.locator("#sq-context-title")).to_be_focused()
 
 
-def test_the_boxes_hold_at_every_size(reader: Reader) -> None:
+def test_the_boxes_hold_at_every_size(reader: Reader, library: Index) -> None:
     reader.ask(QUESTION)
     reader.open(1)
     before = boxes(reader, "evidence")
@@ -160,8 +168,9 @@ def test_the_boxes_hold_at_every_size(reader: Reader) -> None:
     for box, other in zip(boxes(reader, "evidence"), before, strict=True):
         assert box == pytest.approx(other, abs=0.5)
     expect(reader.context.locator(".sq-box-evidence").first).to_be_in_viewport()
-    reader.context.get_by_role("button", name=texts.NEXT_HIT).click()
-    expect(reader.context).to_have_attribute("data-rank", "2")
+    ranks = [r.rank for r in library.search(QUESTION).results[1:] if r.citation.boxes]
+    reader.page.locator("details.sq-weak > summary").click()
+    reader.open(ranks[0])
     expect(enlarge).to_have_attribute("aria-pressed", "true")
     assert reader.context.locator(".sq-sheet").first.evaluate(width) == pytest.approx(2 * narrow, rel=0.02)
     reader.context.locator(".sq-sheet").first.click(position={"x": 400, "y": 300})
@@ -174,15 +183,18 @@ def test_a_passage_on_two_pages_shows_both(reader: Reader, library: Index) -> No
     reader.ask(LONG_QUESTION)
     first = library.search(LONG_QUESTION).results[0].citation
     assert first.location.words == "pages 1–2"
-    assert reader.cards()[0]["place"] == "lighthouse.pdf, pages 1–2"
+    assert reader.cards()[0]["place"] == "lighthouse.pdf, pages 1–2 (evidence: page 2)"
     reader.open(1)
     names = [f"Page {number} of Lighthouse; the passage is marked" for number in (1, 2)]
     pictures = reader.context.locator(".sq-sheet img")
     assert [picture.get_attribute("alt") for picture in pictures.all()] == names
     assert all(is_drawn(picture) for picture in pictures.all())
     assert len(boxes(reader, "passage", 0)) >= 10
-    [last] = boxes(reader, "passage", 1)
-    stands(last, SUNDAY)
+    for kind in ("passage", "evidence"):
+        [last] = boxes(reader, kind, 1)
+        stands(last, SUNDAY)
+    assert boxes(reader, "evidence", 0) == []
+    expect(reader.context.locator(".sq-box-evidence")).to_be_in_viewport()
     assert len(boxes(reader, "bar", 0)) == len(boxes(reader, "bar", 1)) == 1
 
 
@@ -247,7 +259,7 @@ def test_copies_are_listed_apart_from_what_could_not_be_read(reader: Reader, lib
     reader.go_to_index()
     tables = reader.page.locator("#sq-coverage table")
     captions = tables.locator("caption").all_inner_texts()
-    assert captions[:2] == ["1 of 8 files", "5 copies of documents that are indexed"]
+    assert captions[:2] == ["1 of 9 files", "5 copies of documents that are indexed"]
     [unread] = [s for s in library.manifest.skipped if not s.copy_of]
     assert tables.nth(0).locator("tbody tr").all_inner_texts() == [f"scan.pdf\t{unread.reason}"]
     assert tables.nth(1).locator("tbody tr").all_inner_texts() == [f"old/{c}.pdf\ta-orchard.pdf" for c in "bcdef"]

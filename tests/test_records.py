@@ -48,6 +48,7 @@ CITATIONS = st.builds(
     sha256=TEXT,
     section=st.lists(TEXT, max_size=3).map(tuple),
     location=LOCATIONS,
+    evidence_location=LOCATIONS,
     start=NUMBER,
     end=NUMBER,
     quote=TEXT,
@@ -121,6 +122,7 @@ CITATION = Citation(
     sha256="ab",
     section=("One", "Two"),
     location=Location(unit="line", first=3, last=4),
+    evidence_location=Location(unit="line", first=3, last=4),
     start=100,
     end=118,
     quote="First. The second.",
@@ -133,7 +135,10 @@ CITATION = Citation(
 def test_what_a_citation_says_of_itself() -> None:
     assert CITATION.evidence == "The second."
     assert (CITATION.heading, CITATION.place) == ("T › One › Two", "a/b.md, lines 3–4")
-    assert dataclasses.replace(CITATION, location=Location(unit="line", first=3, last=3), section=()).place == "a/b.md, line 3"
+    assert (
+        dataclasses.replace(CITATION, location=Location(unit="line", first=3, last=3), section=()).place
+        == "a/b.md, line 3"
+    )
 
 
 def test_as_json_it_reads() -> None:
@@ -143,6 +148,7 @@ def test_as_json_it_reads() -> None:
         "sha256": "ab",
         "section": ["One", "Two"],
         "location": {"unit": "line", "first": 3, "last": 4, "part": "", "cells": ""},
+        "evidence_location": {"unit": "line", "first": 3, "last": 4, "part": "", "cells": ""},
         "start": 100,
         "end": 118,
         "quote": "First. The second.",

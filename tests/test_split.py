@@ -38,6 +38,10 @@ def check(found: Extract, passages: tuple[Passage, ...], tokens: TokenSpans = TO
         assert passage.sentences
         assert (passage.start, passage.end) == (passage.sentences[0].start, passage.sentences[-1].end)
         assert passage.location == found.places.locate(passage.start, passage.end)
+        for sentence in passage.sentences:
+            assert passage.places.locate(sentence.start, sentence.end) == found.places.locate(
+                sentence.start, sentence.end
+            )
         sizes = []
         for sentence in passage.sentences:
             assert not text[at : sentence.start].strip()

@@ -40,6 +40,8 @@ def verbatim_words(words: str) -> str:
 
 def running_words(words: str) -> str:
     """Return running text: one space between words, line ends only where a line was ended on purpose."""
+    if words.isascii() and words.isprintable() and "  " not in words:
+        return words.strip()  # most paragraphs, at once
     words = verbatim_words(words).translate(_SHOWN_ALIKE)
     return _AROUND_LINE_ENDS.sub("\n", _GAPS.sub(" ", words)).strip()
 

@@ -22,6 +22,7 @@ _DISTINCT = 0.75
 
 _YEAR = re.compile(r"(?:1[89]|20|21)[0-9]{2}(?:-[0-9]{2}(?:-[0-9]{2})?)?")
 _NO_NAME = re.compile(r"@|://|:$")
+_SENTENCE = re.compile(r"\s.*[.!?]$")
 _WORD = re.compile(r"[^\W\d_]+")
 _COMMON = frozenset(
     # in several languages; what two have in common stands once
@@ -180,7 +181,7 @@ def _is_set_apart(row: Cells, below: Sequence[Cells], kinds: dict[int, set[str]]
 
 def _sounds_like_names(heads: Mapping[int, str], values: Cells) -> bool:
     """Tell whether one of the heads is an everyday name of a column, or is spelt as programs spell names."""
-    if any(_DIGITS.search(_ANY_YEAR.sub("", words)) for words in heads.values()):
+    if any(_DIGITS.search(_ANY_YEAR.sub("", words)) or _SENTENCE.search(words) for words in heads.values()):
         return False
     if any("_" in words for words in heads.values()):
         return True

@@ -21,6 +21,8 @@ _NONE = "\x1f"
 _SAMPLE = 2**16
 """Characters that are looked at."""
 _ROWS = 200
+_LEAST = 0.15
+"""Score of a delimiter; lines that score less are prose, or a list."""
 _RARE = ": "
 """Delimiters that also stand in ordinary text: nearly every record must have as many of them."""
 
@@ -37,7 +39,7 @@ _DATE = re.compile(
 _TRUTH = frozenset("true false yes no".split())
 _MISSING = frozenset("na n/a nan null none - -- ?".split())
 _HINT = re.compile(r"sep=(.)(?:\r\n|\n|\r)")
-_ESCAPED = re.compile(r'[^\\]\\"[^,;\t|\r\n]')
+_ESCAPED = re.compile(r'[^\\]\\"[^",;\t|\r\n]')
 _DOUBLED = re.compile(r'[^",;\t|\r\n]""[^",;\t|\r\n]')
 
 
@@ -61,7 +63,7 @@ def find_dialect(text: str) -> Dialect:
     sample = text[:_SAMPLE]
     if len(text) > _SAMPLE:
         sample = sample[: max(sample.rfind("\n"), sample.rfind("\r")) + 1] or sample
-    best, delimiter = 0.0, ""
+    best, delimiter = _LEAST, ""
     for candidate in DELIMITERS:
         if candidate in sample and (score := _score(sample, candidate, escapes)) > best:
             best, delimiter = score, candidate
@@ -100,16 +102,23 @@ def _score(sample: str, delimiter: str, escapes: bool) -> float:
         return 0.0
     widths = Counter(len(record) for record in records)
     width, common = max(widths.items(), key=lambda item: (item[0] > 1, item[1], item[0]))
-    if width < 2:
+    divided = len(records) - widths[1]
+    if width < 2 or divided < len(records) / 2:
         return 0.0
-    share = common / len(records)
-    # titles above a table and remarks below it do not count against it
-    share = max(share, common / max(1, len(records) - widths[1]) - 0.1)
-    if delimiter in _RARE and (share < 0.95 or len(records) < 3):
+    # titles above a table and remarks below it count little against it
+    share = max(common / len(records), common / divided - 0.1)
+    if share < 0.9 and sample.count(delimiter + " ") > 0.8 * sample.count(delimiter):
+        return 0.0  # a comma in prose has a space after it
+    if delimiter in _RARE and (share < 0.95 or len(records) < 3 or _are_values(sample)):
         return 0.0
     cells = [cell.strip() for record in records if len(record) > 1 for cell in record]
     clean = sum(_makes_sense(cell) for cell in cells) / len(cells)
     return share**2 * clean * (1 - 1 / (width + 1)) * (0.5 if delimiter in _RARE else 1)
+
+
+def _are_values(sample: str) -> bool:
+    """Tell whether lines are values as they stand, such as times of day."""
+    return all(kind_of(line) != TEXT for line in map(str.strip, sample.splitlines()[:_ROWS]) if line)
 
 
 def _makes_sense(cell: str) -> float:

@@ -9,7 +9,6 @@ from dataclasses import replace
 import docx
 from docx.document import Document
 from docx.opc.rel import _Relationship
-from docx.oxml.ns import qn
 from lxml import etree
 
 from index.load.assemble import Assembly
@@ -17,7 +16,7 @@ from index.load.clean import running_words, verbatim_words
 from index.load.limits import Limits, Unreadable
 from index.load.office import DAMAGE, damage, open_package, parse
 from index.load.rows import Cell, Row, add_table
-from index.load.wordstyles import Lists, Styles, switched_on, value
+from index.load.wordstyles import Lists, Styles, qn, switched_on, value
 from index.load.wordtext import ALTERNATIVES, GONE, SHELLS, Inline, Inlines, chosen, is_prompt
 from index.records import Extract
 

@@ -11,11 +11,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.front_matter import front_matter_plugin
 
-from index.lines import line_starts
 from index.load.clean import author_of, day_of, title_of
 from index.load.decode import decode
 from index.load.limits import Limits
-from index.load.plain import verbatim
+from index.load.plain import line_starts, verbatim
 from index.load.sections import Sections
 from index.records import Block, Extract
 

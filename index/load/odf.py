@@ -75,7 +75,7 @@ class _Reader:
         self.assembly = assembly
         self._package = package
         self._limits = limits
-        self._flow = Flow(package.styles, package.part)
+        self._flow = Flow(package.styles, package.aside)
         self._slide = 0
         self._number = 0
         self._code: list[tuple[str, int, int]] = []
@@ -157,7 +157,7 @@ class _Reader:
     def _object(self, element: etree._Element) -> None:
         """Add a chart's title and the table behind it."""
         link = element.get(tag("xlink:href"), "")
-        root = self._package.part(f"{link}/content.xml") if link and "://" not in link else None
+        root = self._package.aside(f"{link}/content.xml") if link and "://" not in link else None
         chart = None if root is None else root.find(f".//{tag('chart:chart')}")
         if chart is None:
             self._flow.left_out["object"] += 1
@@ -270,6 +270,7 @@ class _Reader:
             if count := self._flow.left_out[kind]:
                 self.assembly.notes.append(f"left out {count} {one if count == 1 else several}")
         package = self._package
+        self.assembly.notes += package.notes
         return self.assembly.finish(title=package.title, author=package.author, date=package.date)
 
 

@@ -49,8 +49,9 @@ class Package:
         if body is None:
             raise Unreadable(f"damaged: there is no {kind} in it")
         self.body: etree._Element = body
-        self.styles = Styles(content, self.part("styles.xml"))
-        title, self.author, self.date = _properties(self.part("meta.xml"))
+        self.notes: list[str] = []
+        self.styles = Styles(content, self.aside("styles.xml"))
+        title, self.author, self.date = _properties(self.aside("meta.xml"))
         self.title = "" if kind == "presentation" and title in _DESIGNS else title
 
     def __enter__(self) -> Self:
@@ -58,6 +59,14 @@ class Package:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._archive.close()
+
+    def aside(self, name: str) -> etree._Element | None:
+        """Return the root of a part that the document can do without."""
+        try:
+            return self.part(name)
+        except Unreadable as error:
+            self.notes.append(f"read without {name}: {error}")
+            return None
 
     def part(self, name: str) -> etree._Element | None:
         """Return the root of a part, or None where there is none. Raises Unreadable where it is no XML."""

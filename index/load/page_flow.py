@@ -96,7 +96,7 @@ def _reads_on(upper: Draft, lower: Draft) -> bool:
         return False
     if upper.kind == "code":
         return True
-    if SENTENCE_END.search(last.text) or opens_item(first.text):
+    if SENTENCE_END.search(last.text) or last.text.endswith((":", "：")) or opens_item(first.text):
         return False
     if first.text[:1].islower() or last.text.endswith("-"):
         return True

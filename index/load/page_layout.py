@@ -19,6 +19,7 @@ WIDE = 1.1
 """Gap between words that may part the cells of a table, likewise."""
 _RAISED = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
 _RAISABLE = re.compile(r"(?=.*\d)[\d+−,*∗†‡§-]+")
+_ORDINALS = frozenset("st nd rd th er re e ème a o TM".split())
 _FULL = 65535
 _NUMBERED_LINES = 10
 """Lines of a page on which line numbers are looked for."""
@@ -197,16 +198,19 @@ class _Page:
         cells: list[tuple[int, int, float, float]] = []
         begin, start, edge = 0, 0.0, 0.0
         for word in group:
-            raised = self._size[word] < 0.85 * size and self._base[word] < base - 0.15 * size
             left, right = self._left[word], self._right[word]
             first, last = self._spans[word]
+            letters = self._text[first:last]
+            raised = self._size[word] < 0.85 * size and self._base[word] < base - 0.15 * size
+            mark = raised and _RAISABLE.fullmatch(letters) is not None
             if text:
                 gap = max(left - edge, start - right)
                 wide = gap > WIDE * size
                 if wide:
                     cells.append((begin, len(rows), start, edge))
-                least = (2 if raised else 1) * SPACE * size  # what is raised belongs to the word before it
-                if gap > least or (self._spaced[word] and not raised and gap > -0.3 * size):
+                least = (2 if mark else 1) * SPACE * size  # a raised number belongs to the word before it
+                hint = self._spaced[word] and gap > -0.3 * size and not mark and not (raised and letters in _ORDINALS)
+                if gap > least or hint:
                     count = max(1, round(gap / (0.6 * size))) if mono else 1
                     text.append(" " * count)
                     rows += [-1] * count
@@ -215,10 +219,7 @@ class _Page:
                 start, edge = min(start, left), max(edge, right)
             else:
                 start, edge = left, right
-            letters = self._text[first:last]
-            if raised and _RAISABLE.fullmatch(letters):
-                letters = letters.translate(_RAISED)
-            text.append(letters)
+            text.append(letters.translate(_RAISED) if mark else letters)
             rows += range(first, last)
         if cells:
             cells.append((begin, len(rows), start, edge))

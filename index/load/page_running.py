@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from index.load.page_layout import Line, PageLines
 
@@ -35,18 +36,41 @@ def without_running(pages: Sequence[PageLines], body: float) -> tuple[list[list[
     lines = [list(page.lines) for page in pages]
     touched: set[int] = set()
     for top in (True, False):
-        for _ in range(DEPTH):
+        before: list[float | None] = [None] * len(pages)  # heights of the rows last taken
+        for depth in range(DEPTH):
             rows = [_outermost(page, kept, top=top) for page, kept in zip(pages, lines, strict=True)]
-            running = _repeated(rows, body) | _numbers(rows) | _apart(rows, lines, body)
+            if depth:  # a header of several lines: the next one is close
+                rows = [
+                    row if row and last is not None and abs(row[0].base - last) < 2.2 * body else []
+                    for row, last in zip(rows, before, strict=True)
+                ]
+            apart = [row if _detached(row, kept, body) else [] for row, kept in zip(rows, lines, strict=True)]
+            running = _repeated(apart, body, parts=not depth) | _numbers(rows) | _apart(rows, lines, body)
             if not running:
                 break
             running |= _level(rows, running, lines, body)
             for index, row in enumerate(rows):
                 gone = {id(line) for line in row if id(line) in running}
+                before[index] = row[0].base if gone else None
                 if gone:
                     touched.add(index)
                     lines[index] = [line for line in lines[index] if id(line) not in gone]
     return lines, len(touched)
+
+
+def _detached(row: Sequence[Line], kept: Sequence[Line], body: float) -> bool:
+    """Say whether a row at the end of a page is set off from the text: by a gap close to it, or by its type."""
+    if not row:
+        return False
+    edge = row[0]
+    levels = sorted((abs(line.base - edge.base), line.size, line.font) for line in kept if not line.turned)
+    others = [level for level in levels if level[0] >= HEIGHT]
+    if not others:
+        return False
+    if all((size, font) != (edge.size, edge.font) for _, size, font in others[:1]):
+        return True
+    steps = [0.0, *(distance for distance, _, _ in others)]
+    return any(after - before > 1.6 * body for before, after in pairwise(steps[:DEPTH]))
 
 
 def _level(rows: Sequence[list[Line]], running: set[int], lines: Sequence[list[Line]], body: float) -> set[int]:
@@ -86,23 +110,25 @@ def _key(text: str) -> str:
     return _ROMAN.sub("#", _NUMBER.sub("#", text.casefold()))
 
 
-def _keys(row: Sequence[Line]) -> set[str]:
-    """Return what to know a row of lines by: all of it, and each part that has words."""
+def _keys(row: Sequence[Line], *, parts: bool) -> set[str]:
+    """Return what to know a row of lines by: all of it and, if so wished, each part that has words."""
     if not row:
         return set()
     keys = [_key(line.text) for line in sorted(row, key=lambda line: line.left)]
-    parts = keys + [_key(line.text[begin:end]) for line in row for begin, end, _, _ in line.cells]
-    return {" ".join(keys), *(part for part in parts if _WORDS.search(part))}
+    if not parts:
+        return {" ".join(keys)}
+    each = keys + [_key(line.text[begin:end]) for line in row for begin, end, _, _ in line.cells]
+    return {" ".join(keys), *(part for part in each if _WORDS.search(part))}
 
 
-def _repeated(rows: Sequence[list[Line]], body: float) -> set[int]:
+def _repeated(rows: Sequence[list[Line]], body: float, *, parts: bool) -> set[int]:
     """Return the ids of lines that stand at the same height on pages near by, numbers apart.
 
     What stands at one height is taken whole where a part of it comes again: the rest may change with the chapter.
     """
     places: defaultdict[str, list[list[Line]]] = defaultdict(list)
     for row in rows:
-        for key in _keys(row):
+        for key in _keys(row, parts=parts):
             places[key].append(row)
     running: set[int] = set()
     for same in places.values():

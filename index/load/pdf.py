@@ -6,7 +6,7 @@ import io
 import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pypdfium2
@@ -90,7 +90,9 @@ def _opened(data: bytes) -> pypdfium2.PdfDocument:
     if b"startxref" not in data.rstrip(b"\0\r\n \t")[-_TAIL:]:
         raise Unreadable("truncated: the end of the file is missing; get it again, or save it anew from a PDF viewer")
     try:
-        return pypdfium2.PdfDocument(data)
+        document = pypdfium2.PdfDocument(data)
+        document.init_forms()
+        return document
     except pypdfium2.PdfiumError as error:
         if error.err_code == pdfium.FPDF_ERR_PASSWORD:
             raise Unreadable("encrypted: save it without a password") from error
@@ -121,7 +123,7 @@ def _read(document: pypdfium2.PdfDocument, limits: Limits, ocr: Ocr | None) -> _
             reading.notes.append(f"read the first {number - 1} of {reading.total} pages: more text than is allowed")
             break
         try:
-            page = document[number - 1]
+            page = _page(document, number)
         except pypdfium2.PdfiumError:
             reading.damaged.append(number)
             continue
@@ -135,6 +137,16 @@ def _read(document: pypdfium2.PdfDocument, limits: Limits, ocr: Ocr | None) -> _
         reading.notes.append(f"read the first {limits.pages} of {reading.total} pages: no more are allowed")
     _judge(reading)
     return reading
+
+
+def _page(document: pypdfium2.PdfDocument, number: int) -> pypdfium2.PdfPage:
+    """Return a loaded page; what was entered into the fields of a form is made part of it."""
+    page = document[number - 1]
+    if document.formenv is None:
+        return page
+    page.flatten()
+    page.close()
+    return document[number - 1]
 
 
 def _letters(page: pypdfium2.PdfPage, number: int, reading: _Reading, ocr: Ocr | None) -> Letters:

@@ -166,7 +166,8 @@ def _read(text_page: Any, frame: _Frame, table: FontTable) -> Letters:
     spaced[1:] = np.diff(solid) > 1
     shared = _shared(at, solid.tolist(), frame, table)
     upright = np.array([not font.italic for font in table.fonts])[shared[:, 2].astype(int)]  # others lean over spaces
-    touching = _touching(boxes, shared) & np.roll(upright & (codes[solid] != ord("f")), 1)
+    closes = np.isin(codes[solid], np.array([ord(mark) for mark in ".,;:!?)]’”"], np.uint32))
+    touching = _touching(boxes, shared) & (np.roll(upright & (codes[solid] != ord("f")), 1) | closes)
     for row in np.flatnonzero(spaced & touching).tolist():
         spaced[row] = not all(_generated(at, index) for index in range(solid[row - 1] + 1, solid[row]))
     letters = Letters(

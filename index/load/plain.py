@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from index.lines import line_starts
 from index.load.decode import decode
 from index.load.limits import Limits
 from index.records import Block, Extract, Places
@@ -13,6 +12,12 @@ from index.records import Block, Extract, Places
 _PARAGRAPH = re.compile(r"[^\r\n]*\S[^\r\n]*(?:(?:\r\n|\n|\r)[^\r\n]*\S[^\r\n]*)*")
 _TITLE = re.compile(r"[^\r\n]*\w[^\r\n]*(?<![.!?:;,。！？：；…])")
 MAX_TITLE = 80
+_NEWLINE = re.compile(r"\r\n|\n|\r")
+
+
+def line_starts(text: str) -> tuple[int, ...]:
+    """Return the offset at which each line of ``text`` begins."""
+    return (0, *(found.end() for found in _NEWLINE.finditer(text)))
 
 
 def verbatim(text: str, blocks: tuple[Block, ...], title: str = "", author: str = "", date: str = "") -> Extract:

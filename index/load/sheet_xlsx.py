@@ -1,7 +1,7 @@
 """XLSX: the cells of each sheet as they are shown, read as a stream, so that a sheet costs what it holds.
 
-Source: ECMA-376 part 1, 18. Libraries either know no number formats (calamine) or make an object of every cell
-(openpyxl); measurements are in docs/.
+Source: ECMA-376 part 1, 18. Of the libraries, calamine knows no number formats and takes memory for every cell that
+a sheet spans, and openpyxl takes longer and stumbles over what it does not expect.
 """
 
 from __future__ import annotations
@@ -148,8 +148,7 @@ class _Book:
             cells: list[Cell] = []
             column = 0
             for element in row:
-                found = _column(element.get("r") or "")
-                column = found or column + 1
+                column = _column(element.get("r", "").rstrip(_DIGITS)) or column + 1
                 if cell := self._cell(element, strings):
                     cells.append((column, *cell))
             if cells:
@@ -161,12 +160,12 @@ class _Book:
         formula = False
         kind = element.get("t", "n")
         for part in element:
-            name = local(part)
-            if name == "v":
+            tag = part.tag
+            if tag.endswith("}v"):
                 raw = part.text or ""
-            elif name == "is":
+            elif tag.endswith("}is"):
                 raw = _words(part)
-            elif name == "f":
+            elif tag.endswith("}f"):
                 formula = True
         if not raw:
             self._unknown += formula and kind != "str"
@@ -174,7 +173,8 @@ class _Book:
         style = _whole(element.get("s"))
         show, bold = self._styles[style] if style < len(self._styles) else (formatter("General"), False)
         if kind == "s":
-            raw = strings[int(raw)] if raw.isdigit() and int(raw) < len(strings) else ""
+            at = _whole(raw, len(strings))
+            raw = strings[at] if at < len(strings) else ""
         if kind in ("s", "str", "inlineStr"):
             words = raw if kind == "s" else one_line(_unescaped(raw))
             return (words, BOLD if bold else TEXT) if words else None
@@ -212,8 +212,9 @@ def _unescaped(words: str) -> str:
     return _ESCAPED.sub(lambda found: chr(int(found.group(1), 16)), words) if "_x" in words else words
 
 
-def _whole(raw: str | None) -> int:
-    return int(raw) if raw and raw.isascii() and raw.isdigit() and len(raw) < 10 else 0
+def _whole(raw: str | None, otherwise: int = 0) -> int:
+    """Return a number that is written in digits, ``otherwise`` where it is none."""
+    return int(raw) if raw and raw.isascii() and raw.isdigit() and len(raw) < 10 else otherwise
 
 
 @lru_cache(maxsize=MAX_COLUMNS)

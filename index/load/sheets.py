@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import ExitStack
 from itertools import chain
 
 from index.load.archive import open_zip
@@ -36,12 +35,12 @@ def extract_sheets(data: bytes, limits: Limits) -> Extract:
     else with tabs between their cells. Cells read as they are shown, dates as ISO 8601 writes them, formulas as
     their stored values. Raises Unreadable where the file is damaged, encrypted, or no spreadsheet.
     """
-    with ExitStack() as stack:
-        if data.startswith(OLE):
-            return _read(read_xls(data), limits)
-        if not data.startswith(_ZIP):
-            raise Unreadable("no spreadsheet of a kind that is read")
-        parts = Parts(stack.enter_context(open_zip(data, limits)))
+    if data.startswith(OLE):
+        return _read(read_xls(data), limits)
+    if not data.startswith(_ZIP):
+        raise Unreadable("no spreadsheet of a kind that is read")
+    with open_zip(data, limits) as archive:
+        parts = Parts(archive)
         return _read(read_ods(parts) if "content.xml" in parts else read_xlsx(parts), limits)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
-from docx.oxml.ns import qn
+from docx.oxml.ns import qn as _qn
 from lxml import etree
 
 from index.load.numbering import Counters, Level, numeral
@@ -28,6 +29,12 @@ _STYLES = {
     "bullet": "-",
     "none": "",
 }
+
+
+@cache
+def qn(name: str) -> str:
+    """Return a name such as ``w:p`` as lxml writes it; python-docx takes it apart anew each time."""
+    return _qn(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

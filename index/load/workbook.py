@@ -105,7 +105,9 @@ class Parts:
             raise Unreadable(f"damaged: {name} in it can't be unpacked ({error})") from error
         with stream, sound(name):
             wanted = [f"{{*}}{tag}" for tag in tags]
-            for _, element in etree.iterparse(stream, tag=wanted, resolve_entities=False, no_network=True):
+            for _, element in etree.iterparse(
+                stream, tag=wanted, resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
+            ):
                 yield element
                 element.clear()
                 parent = element.getparent()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,6 @@ from index.encode import Encoder
 from qa import open_index
 from tests.documents import KNOWN, zipped
 from tests.office import changed, docx_of
-from tests.papers import Line, paper
 
 GOOD = {known.name: known.make for known in KNOWN}
 CELL = 32_000

@@ -125,6 +125,6 @@ def _makes_sense(cell: str) -> float:
     """Return 1 for a value as cells hold them, less for one that looks cut in two or left together."""
     if not cell or kind_of(cell) != TEXT or cell.lower() in _MISSING:
         return 1.0
-    if cell.count('"') % 2 or any(c in cell for c in ";\t|"):
-        return 0.2
-    return 0.9
+    if cell.count('"') % 2:
+        return 0.0
+    return 0.3 if any(c in cell for c in ";\t|") else 0.9

@@ -51,6 +51,7 @@ class DocumentRecord:
 class Recipe:
     """Everything but the model that decides how a document is read, split and analysed."""
 
+    reader: str
     splitter: str
     analyser: str
     passage_tokens: int

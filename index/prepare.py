@@ -13,6 +13,7 @@ from index.analyse import ANALYSER, terms
 from index.encode.protocol import Encoder, FloatArray
 from index.gather import Loaded
 from index.journal import Journal
+from index.load.formats import READER
 from index.load.limits import Limits
 from index.manifest import Recipe
 from index.records import Document, Passage, Progress
@@ -23,12 +24,16 @@ from index.vectors import PRECISION
 BATCH = 8_192
 """Sentences encoded before they are kept: about five seconds' work."""
 
-_LIBRARIES = ("sentencex", "py3langid", "PyStemmer", "markdown-it-py", "mdit-py-plugins", "lxml", "charset-normalizer")
+_LIBRARIES = (
+    "charset-normalizer", "lxml", "markdown-it-py", "mdit-py-plugins", "py3langid", "pypdfium2", "PyStemmer",
+    "python-docx", "python-pptx", "PyYAML", "sentencex", "xlrd",
+)  # fmt: skip
 
 
 def recipe(limits: Limits) -> Recipe:
     """Return how this version reads, splits and analyses documents."""
     return Recipe(
+        reader=READER,
         splitter=SPLITTER,
         analyser=ANALYSER,
         passage_tokens=PASSAGE_TOKENS,

@@ -53,19 +53,16 @@ def bibtex(citation: Citation) -> str:
 
     The author stands in braces of its own: BibTeX would take what documents say there apart at commas and "and".
     """
-    year = _YEAR.match(citation.date)
+    author, year = _latex(citation.author), _YEAR.match(citation.date)
     fields = {
-        "title": citation.heading,
-        "howpublished": citation.place,
-        "note": f"source sha256 {citation.sha256}, characters {citation.start}–{citation.end}, {citation.link}",
-        "annote": citation.evidence,
+        "title": _latex(citation.heading),
+        **({"author": f"{{{author}}}"} if author else {}),
+        **({"year": year[0], "date": _latex(citation.date)} if year else {}),
+        "howpublished": _latex(citation.place),
+        "note": _latex(f"source sha256 {citation.sha256}, characters {citation.start}–{citation.end}, {citation.link}"),
+        "annote": _latex(citation.evidence),
     }
-    written = {name: _latex(value) for name, value in fields.items()}
-    if _line(citation.author):
-        written["author"] = f"{{{_latex(citation.author)}}}"
-    if year:
-        written |= {"year": year[0], "date": _latex(citation.date)}
-    rows = "".join(f"  {name} = {{{value}}},\n" for name, value in written.items())
+    rows = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items())
     return f"@misc{{{_key(citation)},\n{rows}}}\n"
 
 

@@ -149,7 +149,10 @@ def test_author_date_and_copies_are_told() -> None:
     assert inline_texts(markdown(citation))[1] == (
         f"Garden › Pond, Ann Oakley and Bob_Lee, 2024-03-01, {place}, sha256 0123456789abcdef"
     )
-    assert "  author = {{Ann Oakley and Bob\\_Lee}},\n  year = {2024},\n  date = {2024-03-01},\n}\n" in bibtex(citation)
+    assert (
+        "  author = {{Ann Oakley and Bob\\_Lee}},\n  year = {2024},\n  date = {2024-03-01},\n  howpublished"
+        in bibtex(citation)
+    )
     told = f"Ann Oakley and Bob_Lee, 2024-03-01 · {place} · confidence 0.90"
     assert told in inline_texts(answer_markdown(answer_of(citation)))
 

@@ -519,9 +519,12 @@ def test_fonts_that_name_no_characters() -> None:
         b"/Widths[" + b"500 " * 26 + b"]/Encoding<</Differences[97 " + names + b"]>>/CharProcs<<"
         + b" ".join(b"/g%d 6 0 R" % code for code in range(97, 123)) + b">>>>"
     )  # fmt: skip
-    data = raw([page_of(4, 5), stream(b"BT /F 10 Tf 60 700 Td (unreadable) Tj ET"), font, glyph])
+    data = raw([page_of(4, 5), stream(b"BT /F 10 Tf 60 700 Td (xgzqkwpfdt) Tj ET"), font, glyph])
     with pytest.raises(Unreadable, match="unreadable fonts: on none of its 1 pages"):
         extract_pdf(data, Limits())
+    # old typesetters named no characters either, but used the codes of the letters
+    data = raw([page_of(4, 5), stream(b"BT /F 10 Tf 60 700 Td (readable) Tj ET"), font, glyph])
+    assert extract_pdf(data, Limits()).text == "readable"
 
 
 def test_encrypted_documents() -> None:

@@ -35,9 +35,20 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+OTHERS: set[int] = set()
+"""Reading processes that other tests hold."""
+
+
+@pytest.fixture(autouse=True)
+def _others() -> None:
+    OTHERS.clear()
+    OTHERS.update(process.pid for process in workers())
+
+
 def workers() -> list[psutil.Process]:
-    """Return the reading processes that this process has started."""
-    return [p for p in psutil.Process().children() if "index.load.worker" in p.cmdline()]
+    """Return the reading processes that this test has started."""
+    children = (p for p in psutil.Process().children() if p.pid not in OTHERS)
+    return [p for p in children if "index.load.worker" in p.cmdline()]
 
 
 def test_files_come_in_order_with_their_hashes(tmp_path: Path, readers: Readers) -> None:

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from index.load.cells import DATE, NUMBER, OTHER, TEXT
 
@@ -63,17 +64,26 @@ def find_dialect(text: str) -> Dialect:
     sample = text[:_SAMPLE]
     if len(text) > _SAMPLE:
         sample = sample[: max(sample.rfind("\n"), sample.rfind("\r")) + 1] or sample
-    best, delimiter = _LEAST, ""
-    for candidate in DELIMITERS:
-        if candidate in sample and (score := _score(sample, candidate, escapes)) > best:
-            best, delimiter = score, candidate
-    return Dialect(delimiter=delimiter, escapes=escapes)
+    candidates = [candidate for candidate in DELIMITERS if candidate in sample]
+    for strict in (True, False):
+        scores = {candidate: _score(sample, candidate, escapes, strict) for candidate in candidates}
+        best = max(scores, key=lambda candidate: scores[candidate], default="")
+        if best and scores[best] > _LEAST:
+            return Dialect(delimiter=best, escapes=escapes)
+    return Dialect(delimiter="", escapes=escapes)
 
 
-def records_of(lines: Iterable[str], delimiter: str, escapes: bool) -> Records:
-    """Return the reader of the records in ``lines``; a record may go over several of them."""
+def records_of(lines: Iterable[str], delimiter: str, escapes: bool, *, strict: bool = False) -> Records:
+    """Return the reader of the records in ``lines``; a record may go over several of them.
+
+    ``strict`` raises csv.Error where something stands between a closing quote and the next delimiter.
+    """
     return csv.reader(
-        lines, delimiter=delimiter or _NONE, escapechar="\\" if escapes else None, skipinitialspace=delimiter != " "
+        lines,
+        delimiter=delimiter or _NONE,
+        escapechar="\\" if escapes else None,
+        skipinitialspace=delimiter != " ",
+        strict=strict,
     )
 
 
@@ -89,16 +99,17 @@ def kind_of(words: str) -> str:
     return TEXT
 
 
-def _score(sample: str, delimiter: str, escapes: bool) -> float:
+def _score(sample: str, delimiter: str, escapes: bool, strict: bool) -> float:
     """Return how well a delimiter fits, 0 to 1: records of one length, of more than one cell, that make sense each."""
     records: list[list[str]] = []
+    reader = records_of(io.StringIO(sample, newline=""), delimiter, escapes, strict=strict)
     try:
-        for record in records_of(io.StringIO(sample, newline=""), delimiter, escapes):
-            if record:
-                records.append(record)
-            if len(records) == _ROWS:
-                break
-    except csv.Error:
+        for record in islice(reader, _ROWS):
+            records += [record] if record else []
+    except csv.Error as error:
+        if "end of data" not in str(error):  # the sample may end within quotes
+            return 0.0
+    if not records:
         return 0.0
     widths = Counter(len(record) for record in records)
     width, common = max(widths.items(), key=lambda item: (item[0] > 1, item[1], item[0]))

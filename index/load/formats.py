@@ -14,6 +14,9 @@ from index.records import Extract
 Reader = Callable[[bytes, Limits], Extract]
 Unpacker = Callable[[bytes, Limits], Iterator[Member]]
 
+READER = "1"
+"""Changes whenever the same file would be read differently; versions of the libraries count beside it."""
+
 FORMATS: Mapping[str, str] = {
     "text": "plain:extract_plain",
     "markdown": "markdown:extract_markdown",
@@ -34,6 +37,9 @@ FORMATS: Mapping[str, str] = {
     "mail": "mail:extract_mail",
 }
 """Name of a format to the module and function of ``index.load`` that reads it, loaded when first needed."""
+
+TEXTUAL = frozenset({"json", "jsonl"})
+"""Formats whose broken documents are still worth reading as text: settings with comments, for the most part."""
 
 CONTAINERS: Mapping[str, str] = {
     "zip": "archive:members_of_zip",
@@ -60,7 +66,13 @@ def _load(home: str) -> object:
 
 def extract(name: str, data: bytes, limits: Limits) -> Extract:
     """Return what a document of a format holds. Raises Unreadable where that is no text."""
-    found = reader(name)(data, limits)
+    try:
+        found = reader(name)(data, limits)
+    except Unreadable as error:
+        if name not in TEXTUAL:
+            raise
+        found = reader("text")(data, limits)
+        found = replace(found, notes=(*found.notes, f"{error}: read as plain text"))
     if len(found.text) > limits.characters:
         found = _cut(found, limits.characters)
     if not found.blocks:

@@ -23,7 +23,7 @@ TALL = 3.0
 _ACROSS, _DOWN = 6, 3
 """Cells of the grid for one size of text."""
 _TRIES = 12
-_CELLS = 4_000_000
+_CELLS, _SIDE = 4_000_000, 30_000
 """Of the grid at most: text of one point on a page of a hundred inches is not worth looking at so closely."""
 
 
@@ -87,13 +87,13 @@ def _gutters(words: Words, part: Indices) -> Iterator[_Gutter]:
     x0, y0 = float(left.min()), float(top.min())
     wide, high = int((float(right.max()) - x0) / em * _ACROSS) + 1, int((float(bottom.max()) - y0) / em * _DOWN) + 1
     strip, least = round(GUTTER * _ACROSS), round(TALL * _DOWN * 0.6)
-    if wide <= 2 * strip or high < least or wide * high > _CELLS:
+    if wide <= 2 * strip or high < least or wide * high > _CELLS or max(wide, high) > _SIDE:
         return
     ink = np.zeros((high, wide), bool)
     cells = np.stack([(left - x0) / em * _ACROSS, (right - x0) / em * _ACROSS, (top - y0) / em * _DOWN,
                       (bottom - y0) / em * _DOWN]).astype(int)  # fmt: skip
     for a, b, c, d in cells.T.tolist():
-        ink[max(0, c) : d + 1, max(0, a) : b + 1] = True
+        ink[c : d + 1, a : b + 1] = True
     score, run = _strips(ink, strip)
     for _ in range(_TRIES):
         at = int(score.argmax())
@@ -108,18 +108,18 @@ def _gutters(words: Words, part: Indices) -> Iterator[_Gutter]:
         score[first : y + 1, max(0, x - strip) : end + strip] = 0
 
 
-def _strips(ink: NDArray[np.bool_], strip: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _strips(ink: NDArray[np.bool_], strip: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """Return for each cell where a white strip ends below: the rows with text on both sides of it, and its height.
 
     A strip is ``strip`` cells wide, beginning at the cell; elsewhere the first array is 0.
     """
     high, wide = ink.shape
-    sums = np.zeros((high, wide + 1), np.int32)
-    np.cumsum(ink, axis=1, out=sums[:, 1:])
+    sums = np.zeros((high, wide + 1), np.int16)
+    np.cumsum(ink, axis=1, dtype=np.int16, out=sums[:, 1:])
     white = sums[:, strip:] == sums[:, :-strip]
     both = white & (sums[:, :-strip] > 0) & (sums[:, -1:] > sums[:, strip:])
-    run = np.zeros(white.shape, np.int32)
-    score = np.zeros(white.shape, np.int32)
+    run = np.zeros(white.shape, np.int16)
+    score = np.zeros(white.shape, np.int16)
     for y in range(high):
         if y:
             np.add(run[y - 1], 1, out=run[y])

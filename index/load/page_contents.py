@@ -73,6 +73,8 @@ def _entry(line: Line) -> tuple[str, str, bool] | None:
 
 
 def _last_leader(text: str) -> re.Match[str] | None:
+    if not any(dots in text for dots in ("..", ". .", "··", "· ·", "․", "__", "…")):
+        return None
     return next(reversed(list(_LEADER.finditer(text))), None)
 
 

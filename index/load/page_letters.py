@@ -158,7 +158,20 @@ class Letters:
             return False
         codes = self.codes
         odd = (codes < 32) | ((codes >= 0xE000) & (codes < 0xF900)) | (codes == 0xFFFD) | (codes > 0xEFFFF)
-        return bool(max(np.count_nonzero(odd) / len(self), self.unmapped) > GARBAGE)
+        if np.count_nonzero(odd) > GARBAGE * len(self):
+            return True
+        return self.unmapped > GARBAGE and not self._plausible
+
+    @property
+    def _plausible(self) -> bool:
+        """Whether letters whose font is silent about them read like words of a European language all the same."""
+        small = self.codes | 0x20
+        letters = (small >= ord("a")) & (small <= ord("z"))
+        vowels = np.isin(small, np.array([ord(letter) for letter in "aeiou"], np.uint32))
+        count = int(np.count_nonzero(letters))
+        others = int(np.count_nonzero((self.codes < 32) | (self.codes > 126)))
+        words = count > 0.3 * len(self) and count > 6 * others
+        return words and 0.25 * count < np.count_nonzero(vowels & letters) < 0.55 * count
 
     def readable(self) -> Letters:
         """Return the letters as a reader names them: ligatures in two, accents on their letters, no control characters.

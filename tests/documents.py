@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import docx
 import openpyxl
 import pptx
-from odfdo import Cell, DrawPage, Document, Frame, Header, Paragraph, Row, Table
+from odfdo import Cell, Document, DrawPage, Frame, Header, Paragraph, Row, Table
 
 from tests.papers import Line, paper
 

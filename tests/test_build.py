@@ -13,7 +13,6 @@ import pytest
 from index import build
 from index.errors import BuildError, BuildLocked, SeedsError
 from index.layout import IndexPaths
-from index.load.formats import FORMATS
 from index.lock import lock
 from index.records import BuildReport, Skipped
 from index.snapshot import current_id, examine, open_current, snapshot_ids

@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from index.load.decode import decode
 from index.load.detect import detect
 from index.load.formats import FORMATS
-from index.load.limits import Limits, Unreadable
 from index.load.html import extract_html
+from index.load.limits import Limits, Unreadable
 from index.load.markdown import extract_markdown
 from index.load.plain import extract_plain
 from index.load.read import Reading, read_document
 from index.records import Block, Extract
-
 
 
 def extract(path: str, data: bytes) -> tuple[str, str, Extract]:
@@ -180,7 +179,8 @@ def test_plain_text_is_kept_character_for_character() -> None:
     found = extract("a.txt", text.encode())[2]
     assert found.text == text
     assert [
-        (found.text[b.start : b.end], b.kind, found.places.number(b.start), found.places.number(b.end - 1)) for b in found.blocks
+        (found.text[b.start : b.end], b.kind, found.places.number(b.start), found.places.number(b.end - 1))
+        for b in found.blocks
     ] == [
         (" one\ttwo \r\nthree", "text", 2, 3),
         ("four\rfive", "text", 6, 7),

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.load.cells import DATE, NUMBER, OTHER, TEXT
-from index.load.delimited import extract_delimited
-from index.load.dialect import Dialect, find_dialect, kind_of
 from index.load.limits import Limits, Unreadable
+from index.load.tables.cells import DATE, NUMBER, OTHER, TEXT
+from index.load.tables.delimited import extract_delimited
+from index.load.tables.dialect import Dialect, find_dialect, kind_of
 from index.records import Extract
 from index.split import split
 from tests.test_split import TOKENS, check

@@ -11,8 +11,8 @@ import docx
 import pytest
 from docx.oxml import OxmlElement
 
-from index.load.docx import extract_docx
 from index.load.limits import Limits, Unreadable
+from index.load.office.docx import extract_docx
 from index.records import Extract
 from tests.office import R, changed, docx_of, p, r, shown, texts, zipped
 

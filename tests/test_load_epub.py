@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from index.load.epub import extract_epub
+from index.load.books.epub import extract_epub
 from index.load.limits import Limits, Unreadable
 from index.records import Block, Extract, Location
 from index.split import split

@@ -9,8 +9,8 @@ import pytest
 
 from index.load.archive import Member
 from index.load.limits import Limits, Unreadable
-from index.load.mail import extract_mail, members_of_mail, members_of_mbox
-from index.load.mailtext import paragraphs, unflowed
+from index.load.mail.message import extract_mail, members_of_mail, members_of_mbox
+from index.load.mail.text import paragraphs, unflowed
 from index.records import Extract, Location
 from index.split import split
 from tests.fakes import HashEncoder

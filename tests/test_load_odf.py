@@ -9,7 +9,7 @@ import odfdo
 import pytest
 
 from index.load.limits import Limits, Unreadable
-from index.load.odf import extract_odp, extract_odt
+from index.load.office.odf import extract_odp, extract_odt
 from index.records import Extract
 from tests.office import changed, shown, texts, zipped
 

@@ -17,8 +17,8 @@ from pptx.enum.shapes import MSO_SHAPE
 from pptx.util import Inches
 
 from index.load.limits import Limits, Unreadable
-from index.load.pptx import extract_pptx
-from index.load.slideparts import words_of_diagram
+from index.load.office.pptx import extract_pptx
+from index.load.office.slideparts import words_of_diagram
 from index.records import Extract
 from tests.office import changed, shown, texts, zipped
 

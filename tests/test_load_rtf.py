@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.load.limits import Limits, Unreadable
-from index.load.rtf import extract_rtf
+from index.load.office.rtf import extract_rtf
 from index.records import Extract
 from tests.office import shown, texts
 

@@ -11,8 +11,8 @@ import xlsxwriter
 import xlwt
 
 from index.load.limits import Limits, Unreadable
-from index.load.sheet_xls import read_xls
-from index.load.sheets import extract_sheets
+from index.load.tables.sheet_xls import read_xls
+from index.load.tables.sheets import extract_sheets
 from index.records import Extract
 from index.split import split
 from tests.test_split import TOKENS, check

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.load.jsontree import MAX_DEPTH, BrokenJSON, Value, parse
 from index.load.limits import Limits, Unreadable
-from index.load.structured import extract_json, extract_jsonl
+from index.load.tables.jsontree import MAX_DEPTH, BrokenJSON, Value, parse
+from index.load.tables.structured import extract_json, extract_jsonl
 from index.records import Extract
 from index.split import split
 from tests.test_split import TOKENS, check

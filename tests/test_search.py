@@ -65,9 +65,9 @@ def test_citations_are_exact_and_verified(shipped: Index, shipped_index: Path) -
             assert shipped.verify(citation).status == "verified"
             if not citation.source.endswith(".html"):
                 lines = (ROOT / "seeds" / citation.source).read_text("utf-8").splitlines()
-                assert citation.quote == "\n".join(lines[citation.location.first - 1 : citation.location.last]).strip() or (
-                    citation.quote in "\n".join(lines[citation.location.first - 1 : citation.location.last])
-                )
+                assert citation.quote == "\n".join(
+                    lines[citation.location.first - 1 : citation.location.last]
+                ).strip() or (citation.quote in "\n".join(lines[citation.location.first - 1 : citation.location.last]))
 
 
 def test_an_answer_survives_json(shipped: Index) -> None:

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.load.assemble import Assembly
-from index.load.cellformat import formatter
-from index.load.cells import BOLD, NUMBER, TEXT, Cell
 from index.load.limits import Limits
-from index.load.sheets import extract_sheets
-from index.load.tables import Table
+from index.load.tables.cellformat import formatter
+from index.load.tables.cells import BOLD, NUMBER, TEXT, Cell
+from index.load.tables.sheets import extract_sheets
+from index.load.tables.table import Table
 from index.split import split
 from tests.test_split import TOKENS, check
 from tests.workbooks import rows_of

@@ -10,8 +10,7 @@ import pytest
 
 from index import build
 from index.errors import SeedsError
-from index.load.walk import walk
-from index.load.walk import MAX_BYTES
+from index.load.walk import MAX_BYTES, walk
 from index.records import SeedFile, Skipped
 from tests.fakes import HashEncoder
 

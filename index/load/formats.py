@@ -22,19 +22,19 @@ FORMATS: Mapping[str, str] = {
     "markdown": "markdown:extract_markdown",
     "html": "html:extract_html",
     "pdf": "pdf:extract_pdf",
-    "docx": "docx:extract_docx",
-    "odt": "odf:extract_odt",
-    "rtf": "rtf:extract_rtf",
-    "pptx": "pptx:extract_pptx",
-    "odp": "odf:extract_odp",
-    "xlsx": "sheets:extract_sheets",
-    "xls": "sheets:extract_sheets",
-    "ods": "sheets:extract_sheets",
-    "csv": "delimited:extract_delimited",
-    "json": "structured:extract_json",
-    "jsonl": "structured:extract_jsonl",
-    "epub": "epub:extract_epub",
-    "mail": "mail:extract_mail",
+    "docx": "office.docx:extract_docx",
+    "odt": "office.odf:extract_odt",
+    "rtf": "office.rtf:extract_rtf",
+    "pptx": "office.pptx:extract_pptx",
+    "odp": "office.odf:extract_odp",
+    "xlsx": "tables.sheets:extract_sheets",
+    "xls": "tables.sheets:extract_sheets",
+    "ods": "tables.sheets:extract_sheets",
+    "csv": "tables.delimited:extract_delimited",
+    "json": "tables.structured:extract_json",
+    "jsonl": "tables.structured:extract_jsonl",
+    "epub": "books.epub:extract_epub",
+    "mail": "mail.message:extract_mail",
 }
 """Name of a format to the module and function of ``index.load`` that reads it, loaded when first needed."""
 
@@ -43,8 +43,8 @@ TEXTUAL = frozenset({"json", "jsonl"})
 
 CONTAINERS: Mapping[str, str] = {
     "zip": "archive:members_of_zip",
-    "mbox": "mail:members_of_mbox",
-    "mail": "mail:members_of_mail",
+    "mbox": "mail.message:members_of_mbox",
+    "mail": "mail.message:members_of_mail",
 }
 """Name of a format to the function that takes its files out, each a document of its own."""
 

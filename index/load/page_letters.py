@@ -171,7 +171,7 @@ class Letters:
         count = int(np.count_nonzero(letters))
         others = int(np.count_nonzero((self.codes < 32) | (self.codes > 126)))
         words = count > 0.3 * len(self) and count > 6 * others
-        return words and 0.25 * count < np.count_nonzero(vowels & letters) < 0.55 * count
+        return bool(words and 0.25 * count < np.count_nonzero(vowels & letters) < 0.55 * count)
 
     def readable(self) -> Letters:
         """Return the letters as a reader names them: ligatures in two, accents on their letters, no control characters.

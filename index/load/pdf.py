@@ -112,6 +112,7 @@ class _Reading:
     garbled: list[int] = field(default_factory=list)
     damaged: list[int] = field(default_factory=list)
     unseen: list[int] = field(default_factory=list)
+    recognised: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -158,6 +159,7 @@ def _letters(page: pypdfium2.PdfPage, number: int, reading: _Reading, ocr: Ocr |
     if not garbled and (len(letters) or not _has_picture(page)):
         return letters
     if ocr is not None:
+        reading.recognised.append(number)
         return ocr(_picture(page, OCR_WIDTH)).in_font(reading.fonts.put(Font(name="")))
     (reading.garbled if garbled else reading.pictures).append(number)
     return letters.take(np.zeros(0, np.intp))
@@ -178,6 +180,9 @@ def _judge(reading: _Reading) -> None:
     if reading.garbled:
         where = page_list(reading.garbled)
         reading.notes.append(f"no readable text on {where}: the fonts name no characters; OCR reads them: {_REMEDY}")
+    if reading.recognised:
+        where = page_list(reading.recognised)
+        reading.notes.append(f"recognised the text of {where} (OCR): it may hold errors")
     if reading.damaged:
         reading.notes.append(f"damaged: {page_list(reading.damaged)}")
     if reading.unseen:

@@ -7,14 +7,14 @@ from itertools import chain
 
 from index.load.archive import open_zip
 from index.load.assemble import Assembly
-from index.load.cells import WORDS
 from index.load.limits import Limits, Unreadable
 from index.load.ole import OLE
-from index.load.sheet_ods import read_ods
-from index.load.sheet_xls import read_xls
-from index.load.sheet_xlsx import read_xlsx
-from index.load.tables import Table
-from index.load.workbook import Parts, Row, Sheet, Workbook
+from index.load.tables.cells import WORDS
+from index.load.tables.sheet_ods import read_ods
+from index.load.tables.sheet_xls import read_xls
+from index.load.tables.sheet_xlsx import read_xlsx
+from index.load.tables.table import Table
+from index.load.tables.workbook import Parts, Row, Sheet, Workbook
 from index.records import Extract
 
 _ZIP = b"PK"

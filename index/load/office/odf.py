@@ -11,10 +11,10 @@ from lxml import etree
 from index.load.assemble import Assembly
 from index.load.clean import running_words, verbatim_words
 from index.load.limits import Limits
-from index.load.odfpackage import Package
-from index.load.odfstyles import tag, whole
-from index.load.odftext import Flow, Inline, Paragraph, is_drawing
-from index.load.rows import Cell, Row, add_table
+from index.load.office.odfpackage import Package
+from index.load.office.odfstyles import tag, whole
+from index.load.office.odftext import Flow, Inline, Paragraph, is_drawing
+from index.load.office.rows import Cell, Row, add_table
 from index.records import Extract
 
 _LEFT_OUT = {

@@ -9,7 +9,7 @@ from functools import cache
 
 from lxml import etree
 
-from index.load.numbering import BULLET, Counters, Level
+from index.load.office.numbering import BULLET, Counters, Level
 
 _NAMESPACE = "urn:oasis:names:tc:opendocument:xmlns:"
 _PREFIXES = {

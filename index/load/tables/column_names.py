@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from index.load.cells import BOLD, WORDS, Cell
+from index.load.tables.cells import BOLD, WORDS, Cell
 
 Cells = Sequence[Cell]
 

@@ -8,11 +8,11 @@ from lxml import etree, html
 
 from index.load.archive import open_zip
 from index.load.assemble import Assembly
+from index.load.books.opf import CONTENTS, COVER, Entry, Files, Package, read_package
 from index.load.decode import decode
 from index.load.html import read_html
 from index.load.join import LEVELS, append
 from index.load.limits import Limits, Unreadable
-from index.load.opf import CONTENTS, COVER, Entry, Files, Package, read_package
 from index.records import Extract
 
 _XHTML = "{http://www.w3.org/1999/xhtml}"

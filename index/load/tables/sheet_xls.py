@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import xlrd
 from xlrd.compdoc import CompDocError
 
-from index.load.cellformat import Shown, formatter
-from index.load.cells import BOLD, OTHER, TEXT, Cell, one_line
 from index.load.limits import Unreadable
-from index.load.workbook import Row, Sheet, Workbook, counted
+from index.load.tables.cellformat import Shown, formatter
+from index.load.tables.cells import BOLD, OTHER, TEXT, Cell, one_line
+from index.load.tables.workbook import Row, Sheet, Workbook, counted
 
 _DAMAGE = (
     xlrd.XLRDError,

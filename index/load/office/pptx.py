@@ -19,10 +19,10 @@ from pptx.slide import Slide
 
 from index.load.assemble import Assembly
 from index.load.limits import Limits, Unreadable
-from index.load.numbering import BULLET, numeral
-from index.load.office import DAMAGE, damage, open_package, parse
-from index.load.rows import add_table
-from index.load.slideparts import rows_of, rows_of_chart, title_of_chart, words_of, words_of_diagram
+from index.load.office.numbering import BULLET, numeral
+from index.load.office.package import DAMAGE, damage, open_package, parse
+from index.load.office.rows import add_table
+from index.load.office.slideparts import rows_of, rows_of_chart, title_of_chart, words_of, words_of_diagram
 from index.records import Extract
 
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from index.load.clean import author_of, day_of, title_of
 from index.load.limits import Limits, Unreadable
-from index.load.rtfbody import NO_OUTLINE, Body, Sink
-from index.load.rtftable import Definition
-from index.load.rtfwords import (
+from index.load.office.rtfbody import NO_OUTLINE, Body, Sink
+from index.load.office.rtftable import Definition
+from index.load.office.rtfwords import (
     CHARACTERS,
     PASSED,
     READ,

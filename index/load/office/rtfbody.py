@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from index.load.assemble import Assembly
 from index.load.clean import running_words, verbatim_words
-from index.load.rows import Cell
-from index.load.rtftable import Definition, Table
+from index.load.office.rows import Cell
+from index.load.office.rtftable import Definition, Table
 
 _HEADING = re.compile(r"heading ([1-9])(?!\d)")
 _CONTENTS = re.compile(r"(toc|contents) (\d|heading)|table of figures")

@@ -10,7 +10,7 @@ from functools import cache
 from docx.oxml.ns import qn as _qn
 from lxml import etree
 
-from index.load.numbering import Counters, Level, numeral
+from index.load.office.numbering import Counters, Level, numeral
 
 _NAMED_HEADING = re.compile(r"heading ([1-9])(?!\d)")
 _NAMED_CONTENTS = re.compile(r"(toc|contents) (\d|heading)|table of figures")

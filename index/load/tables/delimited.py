@@ -7,11 +7,11 @@ import io
 from collections.abc import Iterator
 
 from index.load.assemble import Assembly
-from index.load.cells import Cell, one_line
 from index.load.decode import decode
-from index.load.dialect import Dialect, find_dialect, kind_of, records_of
 from index.load.limits import Limits
-from index.load.tables import Table
+from index.load.tables.cells import Cell, one_line
+from index.load.tables.dialect import Dialect, find_dialect, kind_of, records_of
+from index.load.tables.table import Table
 from index.records import Extract
 
 _MOST_LINES, _LEAST_LINES = 2_000, 100

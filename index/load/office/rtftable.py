@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from index.load.assemble import Assembly
-from index.load.rows import Cell, Row, add_table
+from index.load.office.rows import Cell, Row, add_table
 
 _CLOSE = 60
 """Twentieths of a point within which two edges are the same."""

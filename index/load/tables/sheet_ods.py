@@ -11,10 +11,10 @@ from itertools import groupby
 
 from lxml import etree
 
-from index.load.cells import BOLD, DATE, NUMBER, OTHER, TEXT, Cell, one_line
 from index.load.clean import author_of, day_of, title_of
 from index.load.limits import Unreadable
-from index.load.workbook import MAX_COLUMNS, MAX_ROWS, Parts, Row, Sheet, Workbook, counted, local
+from index.load.tables.cells import BOLD, DATE, NUMBER, OTHER, TEXT, Cell, one_line
+from index.load.tables.workbook import MAX_COLUMNS, MAX_ROWS, Parts, Row, Sheet, Workbook, counted, local
 
 _CONTENT = "content.xml"
 _KINDS = {"float": NUMBER, "percentage": NUMBER, "currency": NUMBER, "date": DATE, "time": DATE, "boolean": OTHER}

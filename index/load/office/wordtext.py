@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from index.load.formula import OFFICE_MATH, formula
-from index.load.wordstyles import Styles, mark_of_note, qn, switched_on, value
+from index.load.office.formula import OFFICE_MATH, formula
+from index.load.office.wordstyles import Styles, mark_of_note, qn, switched_on, value
 
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _SHAPES = "{http://schemas.microsoft.com/office/word/2010/wordprocessingShape}"

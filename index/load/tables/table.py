@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from index.load.assemble import LINE, PARAGRAPH, Assembly, Run
-from index.load.cells import WORDS, Cell
-from index.load.column_names import Columns, find_tables
 from index.load.limits import Limits
+from index.load.tables.cells import WORDS, Cell
+from index.load.tables.column_names import Columns, find_tables
 
 LOOK = 20
 """Rows that are looked at before it is decided which of them, if any, holds the column names."""

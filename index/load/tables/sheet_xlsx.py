@@ -13,11 +13,11 @@ from functools import lru_cache
 
 from lxml import etree
 
-from index.load.cellformat import BUILT_IN, Shown, formatter
-from index.load.cells import BOLD, DATE, NUMBER, OTHER, TEXT, Cell, one_line
 from index.load.clean import author_of, day_of, title_of
 from index.load.limits import Unreadable
-from index.load.workbook import MAX_COLUMNS, Parts, Row, Sheet, Workbook, counted, local
+from index.load.tables.cellformat import BUILT_IN, Shown, formatter
+from index.load.tables.cells import BOLD, DATE, NUMBER, OTHER, TEXT, Cell, one_line
+from index.load.tables.workbook import MAX_COLUMNS, Parts, Row, Sheet, Workbook, counted, local
 
 _DIGITS = "0123456789"
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")

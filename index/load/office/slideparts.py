@@ -9,8 +9,8 @@ from pptx.chart.chart import Chart
 from pptx.oxml.ns import qn
 
 from index.load.clean import running_words
-from index.load.formula import formula
-from index.load.rows import Cell, Row
+from index.load.office.formula import formula
+from index.load.office.rows import Cell, Row
 
 _DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 _FORMULA = "{http://schemas.microsoft.com/office/drawing/2010/main}m"

@@ -13,7 +13,7 @@ from lxml import etree
 from index.load.archive import open_zip
 from index.load.clean import author_of, day_of, title_of
 from index.load.limits import Limits, Unreadable
-from index.load.odfstyles import Styles, tag
+from index.load.office.odfstyles import Styles, tag
 
 _DESIGNS = frozenset(
     "Alizarin|Beehive|Blue Curve|Blueprint Plans|Bright Blue|Candy|Classy Red|DNA|Focus|Forestbird|Freshes|"

@@ -14,9 +14,9 @@ from index.load.assemble import LINE, PARAGRAPH, Assembly
 from index.load.html import read_html
 from index.load.join import append
 from index.load.limits import Limits, Unreadable
-from index.load.mailheaders import day, header, people
-from index.load.mailparts import Parts, name_of, parse, parts_of, payload_of, text_of
-from index.load.mailtext import paragraphs, unflowed, without_armour
+from index.load.mail.headers import day, header, people
+from index.load.mail.parts import Parts, name_of, parse, parts_of, payload_of, text_of
+from index.load.mail.text import paragraphs, unflowed, without_armour
 from index.records import Extract
 
 _SHOWN = ("From", "To", "Cc", "Date", "Subject")

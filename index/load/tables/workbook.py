@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from index.load.archive import DAMAGE, read_member
-from index.load.cells import Cell
 from index.load.limits import Unreadable
+from index.load.tables.cells import Cell
 
 MAX_COLUMNS = 16_384
 """Of a sheet, in every program that writes them."""

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from index.load.assemble import LINE, PARAGRAPH, Assembly, Run
-from index.load.cells import one_line
 from index.load.clean import running_words, title_of
 from index.load.decode import decode
-from index.load.jsontree import BrokenJSON, Value, elements, parse, skip
 from index.load.limits import Limits, Unreadable
 from index.load.plain import line_starts
+from index.load.tables.cells import one_line
+from index.load.tables.jsontree import BrokenJSON, Value, elements, parse, skip
 from index.records import Extract
 
 Leaf = tuple[str, str, int]

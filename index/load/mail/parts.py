@@ -12,7 +12,7 @@ import webencodings
 from index.load.archive import shown
 from index.load.decode import decode
 from index.load.limits import Unreadable
-from index.load.mailheaders import BROKEN, header, one_line
+from index.load.mail.headers import BROKEN, header, one_line
 
 _SIGNATURES = frozenset(("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"))
 _SEALED = frozenset(("application/pkcs7-mime", "application/x-pkcs7-mime", "multipart/encrypted"))

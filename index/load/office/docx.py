@@ -14,10 +14,10 @@ from lxml import etree
 from index.load.assemble import Assembly
 from index.load.clean import running_words, verbatim_words
 from index.load.limits import Limits, Unreadable
-from index.load.office import DAMAGE, damage, open_package, parse
-from index.load.rows import Cell, Row, add_table
-from index.load.wordstyles import Lists, Styles, qn, switched_on, value
-from index.load.wordtext import ALTERNATIVES, GONE, SHELLS, Inline, Inlines, chosen, is_prompt
+from index.load.office.package import DAMAGE, damage, open_package, parse
+from index.load.office.rows import Cell, Row, add_table
+from index.load.office.wordstyles import Lists, Styles, qn, switched_on, value
+from index.load.office.wordtext import ALTERNATIVES, GONE, SHELLS, Inline, Inlines, chosen, is_prompt
 from index.records import Extract
 
 _LEFT_OUT = {

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from index.load.cells import DATE, NUMBER, OTHER, TEXT
+from index.load.tables.cells import DATE, NUMBER, OTHER, TEXT
 
 DELIMITERS = ",;\t|: "
 """In the order in which they are preferred where two would do."""

@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
-from index.load.cells import DATE, NUMBER
+from index.load.tables.cells import DATE, NUMBER
 
 Shown = tuple[str, str]
 """What is shown, and whether it is a NUMBER or DATE."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from lxml import etree
 
-from index.load.formula import MATHML, formula
-from index.load.odfstyles import Lists, Place, Style, Styles, tag, whole
+from index.load.office.formula import MATHML, formula
+from index.load.office.odfstyles import Lists, Place, Style, Styles, tag, whole
 
 _SPACES = re.compile(r"[ \t\r\n]+")
 _UNSEEN = frozenset(map(tag, "svg:title svg:desc text:ruby-text text:hidden-text text:hidden-paragraph".split()))

@@ -1,0 +1,1 @@
+"""Word processors and slides: Office Open XML, OpenDocument and RTF."""

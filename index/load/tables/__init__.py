@@ -1,0 +1,1 @@
+"""Tables and records: spreadsheets, delimited text and JSON."""

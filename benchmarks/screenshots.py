@@ -36,7 +36,7 @@ UNKNOWN = "Who won the world cup in 2022?"
 CHANGED = "handbook/questions.md"
 
 PDF = "harbour/rules.pdf"
-PDF_QUESTION = "Where does the pilot board an arriving ship?"
+PDF_QUESTION = "How far off the mole does the pilot board?"
 PDF_TITLE, PDF_AUTHOR = "Rules of the harbour", "The harbour office"
 PDF_TEXT = (
     ("Title", PDF_TITLE),

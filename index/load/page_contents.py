@@ -39,7 +39,7 @@ def without_contents(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Line]],
     touched: list[int] = []
     for index, (lines, found) in enumerate(zip(pages, entries, strict=True)):
         front = index < max(_FRONT, len(pages) // 10)
-        gone = _contents(lines, found, titles, _LEAST if front else _LEAST_BEHIND)
+        gone = _contents(lines, found, titles, len(pages), _LEAST if front else _LEAST_BEHIND)
         if gone:
             touched.append(index)
         kept.append([_without_leader(line) for at, line in enumerate(lines) if at not in gone])
@@ -79,7 +79,7 @@ def _last_leader(text: str) -> re.Match[str] | None:
 
 
 def _contents(
-    lines: Sequence[Line], found: Sequence[tuple[str, str, bool] | None], titles: _Titles, least: int
+    lines: Sequence[Line], found: Sequence[tuple[str, str, bool] | None], titles: _Titles, pages: int, least: int
 ) -> set[int]:
     """Return which lines of a page belong to a table of contents of at least so many entries."""
     gone: set[int] = set()
@@ -94,7 +94,7 @@ def _contents(
                 last = end
             end += 1
         members = [entry for entry in found[at : last + 1] if entry is not None]
-        if len(members) >= least and _is_contents(members, titles):
+        if len(members) >= least and _is_contents(members, titles, pages):
             gone.update(range(_begin(lines, at, found[at], titles), last + 1))
         at = last + 1
     return gone
@@ -110,11 +110,16 @@ def _begin(lines: Sequence[Line], at: int, entry: tuple[str, str, bool] | None, 
     return at - 1 if at and bare(lines[at - 1].text) in _NAMES else at
 
 
-def _is_contents(entries: Sequence[tuple[str, str, bool]], titles: _Titles) -> bool:
+def _is_contents(entries: Sequence[tuple[str, str, bool]], titles: _Titles, pages: int) -> bool:
+    """Say whether entries are a table of contents: their titles stand elsewhere, or their numbers count the pages."""
     numbers = [int(number) for _, number, _ in entries if number.isdigit()]
     falls = sum(after < before for before, after in pairwise(numbers))
     known = sum(bare(title) in titles for title, _, _ in entries)
-    return falls <= 0.15 * len(entries) and known > 0.5 * len(entries)
+    if falls <= 0.15 * len(entries) and known > 0.5 * len(entries):
+        return True
+    led = sum(leader for _, _, leader in entries)
+    counts = len(numbers) > 1 and not falls and numbers[0] < numbers[-1] <= pages
+    return counts and led >= _LEAST_BEHIND and known > 0.2 * len(entries)
 
 
 def _without_leader(line: Line) -> Line:

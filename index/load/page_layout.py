@@ -145,8 +145,8 @@ class _Page:
         if least == _NUMBERED_LINES:
             least = max(least, len({round(self._base[w]) for w in others}) // 2)
         for margin in (
-            [w for w in numbers if self._right[w] < edges[0]],
-            [w for w in numbers if self._left[w] > edges[1]],
+            [w for w in numbers if self._right[w] < edges[0] - 0.5 * self._size[w]],
+            [w for w in numbers if self._left[w] > edges[1] + 0.8 * self._size[w]],
         ):
             margin.sort(key=self._base.__getitem__)
             values = [int(self._text[slice(*self._spans[w])][:9]) for w in margin]

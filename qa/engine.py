@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -11,17 +10,14 @@ from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-
 from index.analyse import question_terms
 from index.encode import Encoder, fingerprint_of, is_local, open_encoder
-from index.errors import ModelMismatch, QuestionError, SeedQAError
+from index.errors import ModelMismatch, SeedQAError
 from index.layout import IndexPaths
 from index.manifest import Manifest
 from index.records import Progress, no_progress
 from index.snapshot import Snapshot, open_current
 from index.store import StoredDocument
-from index.vectors import Mask
 from qa.answer import Answer, Citation, Context, DocumentStatus, Verification
 from qa.assess import results_of
 from qa.confidence import THRESHOLD
@@ -30,7 +26,7 @@ from qa.context import AROUND, passage_context
 from qa.examples import example_questions
 from qa.holdings import document_statuses
 from qa.question import check_k, check_question, check_threshold, language_note
-from qa.rank import rank
+from qa.rank import passages_of_documents, rank
 from qa.sources import Sources
 
 DRAWN = 10
@@ -223,7 +219,7 @@ class Index:
             notes = [self._trouble] if self._trouble else []
             if note := language_note(asked, held.encoder.info.languages):
                 notes.append(note)
-            allowed = _allowed(snapshot, documents)
+            allowed = passages_of_documents(snapshot, documents)
             within = snapshot.manifest.counts.passages if allowed is None else int(allowed.sum())
             if k > within:
                 notes.append(f"asked for {k} passages, there are only {within}")
@@ -286,8 +282,7 @@ class Index:
         file is no longer the one that was cited.
         """
         with self._in_force() as held:
-            seeds = held.snapshot.seeds
-        return self._sources.draw_page(seeds, link, number, width)
+            return self._sources.draw_page(held.snapshot, link, number, width)
 
     def list_documents(self) -> tuple[DocumentStatus, ...]:
         """Return the documents of the index with what became of their files, and files that are new."""
@@ -306,25 +301,6 @@ class Index:
                 examples = tuple(islice((q for q in candidates if self.search(q, k=1).found), count))
                 self._examples = wanted, examples
             return examples
-
-
-def _allowed(snapshot: Snapshot, documents: str | Sequence[str] | None) -> Mask | None:
-    """Return a flag for each passage, or nothing where all may answer."""
-    if documents is None:
-        return None
-    patterns = [documents] if isinstance(documents, str) else list(documents)
-    chosen = np.array(
-        [
-            any(fnmatch.fnmatchcase(path, pattern) for path in (d.path, *d.copies) for pattern in patterns)
-            for d in snapshot.store.documents
-        ]
-    )
-    if not chosen.any():
-        shown = ", ".join(patterns)
-        shown = shown if len(shown) <= 200 else f"{shown[:200]}…"
-        raise QuestionError(f"no document matches {shown}; qa status --documents lists them")
-    allowed: Mask = chosen[snapshot.store.passage_documents]
-    return allowed
 
 
 def open_index(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fnmatch
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.encode import FloatArray
+from index.errors import QuestionError
 from index.snapshot import Snapshot
 from index.vectors import Mask
 from qa.ranking import alpha, fuse, passage_similarity
@@ -90,3 +93,26 @@ def _best(snapshot: Snapshot, rows: NDArray[np.int64], scores: NDArray[np.float6
     places = np.flatnonzero(scores >= least).tolist()
     ids = dict(zip(places, snapshot.store.passage_ids([int(rows[at]) for at in places]), strict=True))
     return sorted(places, key=lambda at: (-scores[at], ids[at]))[:k]
+
+
+def passages_of_documents(snapshot: Snapshot, documents: str | Sequence[str] | None) -> Mask | None:
+    """Return a flag for each passage, of those that may answer, or nothing where all may.
+
+    ``documents`` are paths or patterns; a document may answer under each of its names. Raises QuestionError where a
+    pattern matches none.
+    """
+    if documents is None:
+        return None
+    patterns = [documents] if isinstance(documents, str) else list(documents)
+    chosen = np.array(
+        [
+            any(fnmatch.fnmatchcase(path, pattern) for path in (d.path, *d.copies) for pattern in patterns)
+            for d in snapshot.store.documents
+        ]
+    )
+    if not chosen.any():
+        shown = ", ".join(patterns)
+        shown = shown if len(shown) <= 200 else f"{shown[:200]}…"
+        raise QuestionError(f"no document matches {shown}; qa status --documents lists them")
+    allowed: Mask = chosen[snapshot.store.passage_documents]
+    return allowed

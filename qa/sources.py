@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from index.errors import SourceError
 from index.load.limits import Unreadable
@@ -29,16 +28,18 @@ class Sources:
         known = _known(snapshot, citation.source, citation.sha256, citation.location.words)
         return verify_link(citation.link, snapshot.seeds, self._readers, known)
 
-    def draw_page(self, seeds: Path, link: str, number: int, width: int) -> bytes:
+    def draw_page(self, snapshot: Snapshot, link: str, number: int, width: int) -> bytes:
         """Return page ``number`` of a cited PDF document as PNG, ``width`` pixels wide.
 
         Raises CitationError where the link can't be read, and SourceError where the page can't be drawn or the
         file is no longer the one that was cited.
         """
-        cited = parse_link(link)
-        name = source_file(seeds, cited.path)
+        cited, seeds = parse_link(link), snapshot.seeds
+        paths = (cited.path, *_known(snapshot, cited.path).copies)
+        path = next((path for path in paths if (seeds / source_file(seeds, path)).is_file()), cited.path)
+        name = source_file(seeds, path)
         try:
-            drawn = self._readers.draw_page(seeds / name, name, cited.path, number, width)
+            drawn = self._readers.draw_page(seeds / name, name, path, number, width)
         except Unreadable as error:
             raise SourceError(f"page {number} of {cited.path} can't be drawn: {error}") from error
         if not drawn.sha256.startswith(cited.source):

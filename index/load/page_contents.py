@@ -17,10 +17,12 @@ _NAMES = frozenset(
 )
 _LONG = 12
 """Letters of a title that may stand on several lines; a shorter one would be found in any text."""
-_LEAST, _LEAST_BEHIND = 4, 15
-"""Entries that make a table of contents; at the end of a document, where an index looks like one, it takes more."""
+_LEAST = 4
+"""Entries that make a table of contents."""
+_SURE = 15
+"""Entries with leaders that make one even where their titles are set otherwise above the text."""
 _FRONT = 20
-"""Pages at the front of a document."""
+"""Pages at the front of a document; a table behind them leads on from where it stands, give or take as many."""
 
 
 def without_contents(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Line]], list[int]]:
@@ -39,7 +41,7 @@ def without_contents(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Line]],
     touched: list[int] = []
     for index, (lines, found) in enumerate(zip(pages, entries, strict=True)):
         front = index < max(_FRONT, len(pages) // 10)
-        gone = _contents(lines, found, titles, len(pages), _LEAST if front else _LEAST_BEHIND)
+        gone = _contents(lines, found, titles, (0 if front else index - _FRONT, len(pages)))
         if gone:
             touched.append(index)
         kept.append([_without_leader(line) for at, line in enumerate(lines) if at not in gone])
@@ -79,9 +81,9 @@ def _last_leader(text: str) -> re.Match[str] | None:
 
 
 def _contents(
-    lines: Sequence[Line], found: Sequence[tuple[str, str, bool] | None], titles: _Titles, pages: int, least: int
+    lines: Sequence[Line], found: Sequence[tuple[str, str, bool] | None], titles: _Titles, reach: tuple[int, int]
 ) -> set[int]:
-    """Return which lines of a page belong to a table of contents of at least so many entries."""
+    """Return which lines of a page belong to a table of contents whose numbers may lie in that range."""
     gone: set[int] = set()
     at = 0
     while at < len(lines):
@@ -94,7 +96,7 @@ def _contents(
                 last = end
             end += 1
         members = [entry for entry in found[at : last + 1] if entry is not None]
-        if len(members) >= least and _is_contents(members, titles, pages):
+        if len(members) >= _LEAST and _is_contents(members, titles, reach):
             gone.update(range(_begin(lines, at, found[at], titles), last + 1))
         at = last + 1
     return gone
@@ -110,16 +112,18 @@ def _begin(lines: Sequence[Line], at: int, entry: tuple[str, str, bool] | None, 
     return at - 1 if at and bare(lines[at - 1].text) in _NAMES else at
 
 
-def _is_contents(entries: Sequence[tuple[str, str, bool]], titles: _Titles, pages: int) -> bool:
+def _is_contents(entries: Sequence[tuple[str, str, bool]], titles: _Titles, reach: tuple[int, int]) -> bool:
     """Say whether entries are a table of contents: their titles stand elsewhere, or their numbers count the pages."""
     numbers = [int(number) for _, number, _ in entries if number.isdigit()]
     falls = sum(after < before for before, after in pairwise(numbers))
     known = sum(bare(title) in titles for title, _, _ in entries)
+    if numbers and min(numbers) < reach[0]:
+        return False  # an index leads back
     if falls <= 0.15 * len(entries) and known > 0.5 * len(entries):
         return True
     led = sum(leader for _, _, leader in entries)
-    counts = len(numbers) > 1 and not falls and numbers[0] < numbers[-1] <= pages
-    return counts and led >= _LEAST_BEHIND and known > 0.2 * len(entries)
+    counts = len(numbers) > 1 and not falls and numbers[0] < numbers[-1] <= reach[1]
+    return counts and led >= _SURE and known > 0.2 * len(entries)
 
 
 def _without_leader(line: Line) -> Line:

@@ -142,6 +142,8 @@ class _Page:
             return []
         others = set(range(len(self._spans))).difference(numbers)
         edges = min((self._left[w] for w in others), default=0.0), max((self._right[w] for w in others), default=0.0)
+        if sum(set(self._text[slice(*self._spans[w])]) == {"."} for w in others) > len(numbers):
+            return []  # dots lead to them: a table of contents
         if least == _NUMBERED_LINES:
             least = max(least, len({round(self._base[w]) for w in others}) // 2)
         for margin in (

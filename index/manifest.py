@@ -61,7 +61,7 @@ class Recipe:
     """Precision in which vectors are kept."""
     libraries: dict[str, str]
     """Version of each library that has a part in it."""
-    limits: dict[str, int | float]
+    limits: dict[str, int | float | str]
     """What one document may cost."""
 
 

@@ -13,7 +13,7 @@ from index.analyse import ANALYSER, terms
 from index.encode.protocol import Encoder, FloatArray
 from index.gather import Loaded
 from index.journal import Journal
-from index.load.formats import READER
+from index.load.formats import READER, ocr_installed
 from index.load.limits import Limits
 from index.manifest import Recipe
 from index.records import Document, Passage, Progress
@@ -40,9 +40,14 @@ def recipe(limits: Limits) -> Recipe:
         k1=lexical.K1,
         b=lexical.B,
         vectors=PRECISION,
-        libraries={name: version(name) for name in _LIBRARIES},
+        libraries={name: version(name) for name in _LIBRARIES} | _optional(),
         limits=asdict(limits),
     )
+
+
+def _optional() -> dict[str, str]:
+    """Return what is installed beside: once it is, pages that could not be read before can."""
+    return {"pytesseract": version("pytesseract")} if ocr_installed() else {}
 
 
 def find_vectors(

@@ -50,11 +50,13 @@ class Settings:
     """MiB of memory that reading one document may take."""
     read_pages: int = Limits().pages
     """Pages of one document that are read."""
+    ocr: str = Limits().ocr
+    """Languages of text recognition, where it is installed, as Tesseract names them: eng+deu; empty for none."""
 
     @property
     def limits(self) -> Limits:
         """What one document may cost a build."""
-        return Limits(seconds=self.read_seconds, memory=self.read_memory * MIB, pages=self.read_pages)
+        return Limits(seconds=self.read_seconds, memory=self.read_memory * MIB, pages=self.read_pages, ocr=self.ocr)
 
 
 _PATHS = ("seeds", "index", "cache")

@@ -144,7 +144,7 @@ ODD: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 """What is read nevertheless, with a note."""
 
-LIMITS = Limits(seconds=30, memory=700 * 2**20, pages=40, characters=200_000, expanded=64 * 2**20)
+LIMITS = Limits(seconds=30, memory=700 * 2**20, pages=40, characters=200_000, expanded=64 * 2**20, ocr="")
 
 
 @pytest.fixture(scope="module")

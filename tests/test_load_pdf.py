@@ -19,8 +19,8 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from index.load.limits import Limits, Unreadable
-from index.load.page_letters import Letters, Recognised
-from index.load.pdf import extract_pdf, render_page
+from index.load.pdf.document import extract_pdf, render_page
+from index.load.pdf.letters import Letters, Recognised
 from index.records import Extract, Page
 from index.split import split
 from tests.fakes import HashEncoder

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from index.load.page_layout import PageLines, lay_out
-from index.load.page_letters import Font, Letters, Recognised
+from index.load.pdf.layout import PageLines, lay_out
+from index.load.pdf.letters import Font, Letters, Recognised
 
 PLAIN, BOLD, MONO = Font(name="Serif"), Font(name="Serif-Bold", bold=True), Font(name="Mono", mono=True)
 FONTS = (PLAIN, BOLD, MONO)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from importlib import import_module
+from importlib.util import find_spec
 from typing import cast
 
 from index.load.archive import Member
@@ -12,6 +14,7 @@ from index.load.limits import Limits, Unreadable
 from index.records import Extract
 
 Reader = Callable[[bytes, Limits], Extract]
+PdfReader = Callable[..., Extract]
 Unpacker = Callable[[bytes, Limits], Iterator[Member]]
 
 READER = "1"
@@ -21,7 +24,7 @@ FORMATS: Mapping[str, str] = {
     "text": "plain:extract_plain",
     "markdown": "markdown:extract_markdown",
     "html": "html:extract_html",
-    "pdf": "pdf:extract_pdf",
+    "pdf": "pdf.document:extract_pdf",
     "docx": "office.docx:extract_docx",
     "odt": "office.odf:extract_odt",
     "rtf": "office.rtf:extract_rtf",
@@ -64,10 +67,13 @@ def _load(home: str) -> object:
     return getattr(import_module(f"index.load.{module}"), function)
 
 
-def extract(name: str, data: bytes, limits: Limits) -> Extract:
-    """Return what a document of a format holds. Raises Unreadable where that is no text."""
+def extract(name: str, data: bytes, limits: Limits, beat: Callable[[], None] = lambda: None) -> Extract:
+    """Return what a document of a format holds. Raises Unreadable where that is no text.
+
+    ``beat`` is called before each page whose text has to be recognised, which takes seconds.
+    """
     try:
-        found = reader(name)(data, limits)
+        found = _read(name, data, limits, beat)
     except Unreadable as error:
         if name not in TEXTUAL:
             raise
@@ -78,6 +84,18 @@ def extract(name: str, data: bytes, limits: Limits) -> Extract:
     if not found.blocks:
         raise Unreadable("; ".join(("no text", *found.notes)))
     return found
+
+
+def ocr_installed() -> bool:
+    """Tell whether the text of pictures can be recognised here."""
+    return find_spec("pytesseract") is not None and shutil.which("tesseract") is not None
+
+
+def _read(name: str, data: bytes, limits: Limits, beat: Callable[[], None]) -> Extract:
+    if name != "pdf":
+        return reader(name)(data, limits)
+    recogniser = import_module("index.load.pdf.ocr").recogniser
+    return cast("PdfReader", reader(name))(data, limits, ocr=recogniser(limits.ocr, beat))
 
 
 def _cut(found: Extract, most: int) -> Extract:

@@ -11,7 +11,10 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one document may cost before it is left out, or cut where a reader can say so in its notes."""
+    """What one document may cost before it is left out, or cut where a reader can say so in its notes.
+
+    Another limit may give another reading, so they are part of a snapshot's recipe.
+    """
 
     seconds: float = 60.0
     """From the beginning of a document to its end."""
@@ -27,3 +30,6 @@ class Limits:
     """Of one archive or mailbox."""
     depth: int = 3
     """How many archives may lie within each other."""
+    ocr: str = "eng"
+    """Languages in which pages that are pictures are recognised, as Tesseract names them, joined by ``+``; none
+    where it is empty, or where text recognition is not installed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 from index.load.archive import Member
@@ -42,22 +42,32 @@ class LeftOut:
 Event = Begun | Reading | LeftOut
 
 
-def read(path: str, data: bytes, limits: Limits, done: Collection[str] = ()) -> Iterator[Event]:
+Tell = Callable[[Event], None]
+"""Takes an event at once, while a document is still being read."""
+
+
+def tell_nobody(event: Event) -> None:
+    """Let an event pass."""
+
+
+def read(
+    path: str, data: bytes, limits: Limits, done: Collection[str] = (), tell: Tell = tell_nobody
+) -> Iterator[Event]:
     """Yield what becomes of each document in a file of the seeds.
 
     Those in ``done`` are passed over, but for what lies within them. The event that begins an archive comes again
-    before each of its members is unpacked.
+    before each of its members is unpacked; that of a document is told again before each page that takes long.
     """
-    return _Walk(limits, done).documents(path, data, 0)
+    return _Walk(limits, done, tell).documents(path, data, 0)
 
 
-def read_document(path: str, data: bytes, limits: Limits) -> Reading | LeftOut:
+def read_document(path: str, data: bytes, limits: Limits, tell: Tell = tell_nobody) -> Reading | LeftOut:
     """Return what becomes of one document, without what lies within it."""
     try:
         name = detect(path, data)
         if name not in FORMATS:
             raise Unreadable("holds documents, but is none itself")
-        found = extract(name, data, limits)
+        found = extract(name, data, limits, lambda: tell(Begun(path=path)))
     except Unreadable as error:
         return LeftOut(path=path, reason=str(error))
     except MemoryError:
@@ -97,9 +107,10 @@ def find_document(path: str, data: bytes, limits: Limits, wanted: str) -> bytes:
 class _Walk:
     """One way through a file and all that lies within it."""
 
-    def __init__(self, limits: Limits, done: Collection[str]) -> None:
+    def __init__(self, limits: Limits, done: Collection[str], tell: Tell) -> None:
         self._limits = limits
         self._done = done
+        self._tell = tell
         self._expanded = 0
 
     def documents(self, path: str, data: bytes, depth: int) -> Iterator[Event]:
@@ -111,7 +122,7 @@ class _Walk:
             yield from self._leave_out(path, str(error))
             return
         if name in FORMATS and path not in self._done:
-            yield read_document(path, data, self._limits)
+            yield read_document(path, data, self._limits, self._tell)
         if name in CONTAINERS:
             yield from self._members(path, name, data, depth + 1)
 

@@ -91,7 +91,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": paths},
+            env={**os.environ, "PYTHONPATH": paths, "OMP_THREAD_LIMIT": "1"},  # a process has one core
         )
 
     def _watch(self, process: subprocess.Popen[bytes], done: threading.Event) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -32,7 +33,7 @@ def main() -> None:
     while (task := receive(tasks)) is not None:
         assert isinstance(task, ReadTask | DrawTask)
         _bound_memory(task.limits)
-        answers = _read(task) if isinstance(task, ReadTask) else _draw(task)
+        answers = _read(task, partial(send, words)) if isinstance(task, ReadTask) else _draw(task)
         for message in answers:
             _bound_time(task.limits)
             send(words, _presentable(message))
@@ -62,7 +63,7 @@ def _bound_time(limits: Limits) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (most, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
-def _read(task: ReadTask) -> Iterator[Message]:
+def _read(task: ReadTask, tell: Callable[[Message], None]) -> Iterator[Message]:
     try:
         data = Path(task.file).read_bytes()
     except OSError as error:
@@ -70,15 +71,16 @@ def _read(task: ReadTask) -> Iterator[Message]:
         yield Finished(sha256="", bytes=0)
         return
     if task.only:
-        yield _read_only(task, data)
+        yield _read_only(task, data, tell)
     else:
-        yield from read(task.path, data, task.limits, task.done)
+        yield from read(task.path, data, task.limits, task.done, tell)
     yield Finished(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
 
 
-def _read_only(task: ReadTask, data: bytes) -> Message:
+def _read_only(task: ReadTask, data: bytes, tell: Callable[[Message], None]) -> Message:
     try:
-        return read_document(task.only, find_document(task.path, data, task.limits, task.only), task.limits)
+        found = find_document(task.path, data, task.limits, task.only)
+        return read_document(task.only, found, task.limits, tell)
     except Unreadable as error:
         return LeftOut(path=task.only, reason=str(error))
     except MemoryError:
@@ -88,7 +90,7 @@ def _read_only(task: ReadTask, data: bytes) -> Message:
 def _draw(task: DrawTask) -> Iterator[Message]:
     try:
         data = find_document(task.path, Path(task.file).read_bytes(), task.limits, task.member)
-        render_page = import_module("index.load.pdf").render_page
+        render_page = import_module("index.load.pdf.document").render_page
         png = cast("bytes", render_page(data, task.number, task.width))
         yield Picture(png=png, sha256=hashlib.sha256(data).hexdigest())
     except Unreadable as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from index.load.archive import open_zip
+from index.load.archive import open_zip, read_member
 from index.load.clean import author_of, day_of, title_of
 from index.load.limits import Limits, Unreadable
 
@@ -65,7 +65,11 @@ def open_package(data: bytes, limits: Limits) -> Package:
         raise Unreadable("encrypted: save it without a password")
     with open_zip(data, limits) as archive:
         try:
-            parts = {name: archive.read(name) for name in archive.namelist() if name.endswith((".xml", ".rels"))}
+            parts = {
+                info.filename: read_member(archive, info)
+                for info in archive.infolist()
+                if info.filename.endswith((".xml", ".rels"))
+            }
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
             raise Unreadable(f"damaged: a part of it can't be unpacked ({error})") from error
     for name in (_TYPES, _TOP):

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 
 from index.load.assemble import LINE, PARAGRAPH, Assembly
-from index.load.page_blocks import blocks_of
-from index.load.page_contents import without_contents
-from index.load.page_drafts import Draft, look_of
-from index.load.page_flow import flow
-from index.load.page_headings import Entry, mark_outline, with_headings
-from index.load.page_layout import PageLines
-from index.load.page_running import without_running
-from index.load.page_text import Boxes, Joiner, Piece
+from index.load.pdf.blocks import blocks_of
+from index.load.pdf.contents import without_contents
+from index.load.pdf.drafts import Draft, look_of
+from index.load.pdf.flow import flow
+from index.load.pdf.headings import Entry, mark_outline, with_headings
+from index.load.pdf.layout import PageLines
+from index.load.pdf.running import without_running
+from index.load.pdf.text import Boxes, Joiner, Piece
 from index.records import Extract, Page
 
 

@@ -19,7 +19,7 @@ import pypdfium2.raw as pdfium
 from numpy.typing import NDArray
 from pypdfium2 import PdfPage
 
-from index.load.page_letters import Font, Letters
+from index.load.pdf.letters import Font, Letters
 
 _BOLD = re.compile(r"bold|black|heavy|semibold|demi|cmbx|cmb\d|sfbx|-medi|\bbd\b|[a-z]bx\d", re.IGNORECASE)
 _ITALIC = re.compile(r"italic|oblique|cmti|cmsl|sfti|slanted|-it\b|ital\b", re.IGNORECASE)

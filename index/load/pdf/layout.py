@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from index.load.page_columns import Floats, Indices, Words, regions
-from index.load.page_letters import Font, Letters
+from index.load.pdf.columns import Floats, Indices, Words, regions
+from index.load.pdf.letters import Font, Letters
 
 SPACE = 0.13
 """Gap between letters that parts words, in sizes of the font, where the page has no space character."""

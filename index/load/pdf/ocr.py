@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Callable, Iterator
-from functools import partial
 from importlib import import_module
-from importlib.util import find_spec
 from statistics import median
 from typing import Any
 
 from PIL import Image
 
+from index.load.formats import ocr_installed
 from index.load.limits import Unreadable
-from index.load.page_letters import Letters, Recognised
+from index.load.pdf.letters import Letters, Recognised
 
 LEAST = 30
 """Percent of confidence below which a word is more likely a smudge."""
@@ -22,14 +20,20 @@ _BELOW = 0.18
 """Share of a line's height that lies below the line it stands on."""
 
 
-def recogniser(languages: str = "eng") -> Callable[[bytes], Letters] | None:
-    """Return what recognises the letters of a page's picture, for extract_pdf, or None where it is not installed.
+def recogniser(languages: str, beat: Callable[[], None]) -> Callable[[bytes], Letters] | None:
+    """Return what recognises the letters of a page's picture, for extract_pdf, or None where it is not wanted or had.
 
-    ``languages`` are Tesseract's names of those whose data is installed, joined by ``+``.
+    ``languages`` are Tesseract's names of those whose data is installed, joined by ``+``; ``beat`` is called
+    before each page.
     """
-    if find_spec("pytesseract") is None or shutil.which("tesseract") is None:
+    if not languages or not ocr_installed():
         return None
-    return partial(recognise, languages=languages)
+
+    def read(png: bytes) -> Letters:
+        beat()
+        return recognise(png, languages=languages)
+
+    return read
 
 
 def recognise(png: bytes, *, languages: str = "eng") -> Letters:

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from index.load.page_layout import Line, PageLines
+from index.load.pdf.layout import Line, PageLines
 
 NEAR = 6
 """Pages before and after within which a running line is looked for again."""
@@ -55,6 +55,8 @@ def without_running(pages: Sequence[PageLines], body: float) -> tuple[list[list[
                 if gone:
                     touched.add(index)
                     lines[index] = [line for line in lines[index] if id(line) not in gone]
+    if not any(lines):  # pages that say nothing else: then it is their text
+        return [list(page.lines) for page in pages], 0
     return lines, len(touched)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from index.load.page_drafts import ENDED, SENTENCE_END, Draft, Look, opens_item
-from index.load.page_layout import Line
-from index.load.page_tables import table_at
+from index.load.pdf.drafts import ENDED, SENTENCE_END, Draft, Look, opens_item
+from index.load.pdf.layout import Line
+from index.load.pdf.tables import table_at
 
 
 def blocks_of(lines: Sequence[Line], look: Look) -> Iterator[Draft]:

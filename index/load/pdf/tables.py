@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from index.load.page_drafts import Draft, Look, is_marker
-from index.load.page_layout import Line
+from index.load.pdf.drafts import Draft, Look, is_marker
+from index.load.pdf.layout import Line
 
 
 def table_at(region: Sequence[Line], start: int, look: Look) -> tuple[list[Draft], int]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from index.load.page_layout import Line
+from index.load.pdf.layout import Line
 
 BULLET = re.compile(r"[•‣◦▪▫●○■□◆◇►▸▶➢➤✓✔∙·⁃‐–—*-](?=\s|$)")
 _NUMBERED = re.compile(

@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from index.load.page_drafts import Draft, Look
-from index.load.page_layout import Line
+from index.load.pdf.drafts import Draft, Look
+from index.load.pdf.layout import Line
 
 _NUMBER = re.compile(
     r"(?:chapter|appendix|part|section|kapitel|teil|anhang)?\s*"

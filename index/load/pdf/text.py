@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from index.load.page_drafts import BULLET, Draft
-from index.load.page_layout import Line, PageLines
+from index.load.pdf.drafts import BULLET, Draft
+from index.load.pdf.layout import Line, PageLines
 
 Boxes = NDArray[np.uint16]
 

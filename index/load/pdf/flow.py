@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from index.load.page_drafts import SENTENCE_END, Draft, Look, opens_item
+from index.load.pdf.drafts import SENTENCE_END, Draft, Look, opens_item
 
 _FOOTNOTE = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]+|[*†‡§¶]+|\d{1,3}(?=[\s.)A-Z])")
 _AHEAD = 5

@@ -14,11 +14,11 @@ import pypdfium2.raw as pdfium
 
 from index.load.clean import author_of, day_of, title_of
 from index.load.limits import Limits, Unreadable
-from index.load.page_assembly import assembled, page_list
-from index.load.page_headings import Entry
-from index.load.page_layout import PageLines, lay_out
-from index.load.page_letters import Font, Letters
-from index.load.pdf_letters import FontTable, read_letters
+from index.load.pdf.assembly import assembled, page_list
+from index.load.pdf.headings import Entry
+from index.load.pdf.layout import PageLines, lay_out
+from index.load.pdf.letters import Font, Letters
+from index.load.pdf.pdfium import FontTable, read_letters
 from index.records import Extract
 
 Ocr = Callable[[bytes], Letters]
@@ -196,7 +196,7 @@ def _has_picture(page: pypdfium2.PdfPage) -> bool:
 
 def _outline(document: pypdfium2.PdfDocument) -> Iterator[Entry]:
     """Yield the outline's entries that lead to a page."""
-    for bookmark in document.get_toc(max_depth=8):
+    for bookmark in document.get_toc(max_depth=15):
         target = bookmark.get_dest()
         page = target.get_index() if target is not None else None
         title = " ".join(bookmark.get_title().split())

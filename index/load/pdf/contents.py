@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from index.load.page_headings import bare
-from index.load.page_layout import Line
+from index.load.pdf.headings import bare
+from index.load.pdf.layout import Line
 
 _LEADER = re.compile(r"\s*(?:(?:[.·․_]\s?){4,}|(?:…\s?){2,})\s*")
 _ENTRY = re.compile(r"(?:\d{1,4}|[ivxlc]{1,7}|[A-Z]{0,2}[-.–]?\d{1,4})", re.IGNORECASE)

@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 from benchmarks.datasets import SpanQuestion, chunking_corpora, chunking_questions, xquad
 from index import lexical
 from index.analyse import question_terms, terms
-from index.load import extract
+from index.load.limits import Limits
+from index.load.read import Reading, read_document
 from index.split import TokenSpans, split
 
 OUT = Path(__file__).parent / "out"
@@ -171,7 +172,9 @@ def pieces_of(texts: dict[str, str], tokens: TokenSpans, sentence_tokens: int) -
     """Split texts, named by file, as a build of seeds does."""
     found = []
     for name, text in texts.items():
-        extracted = extract(name, text.encode("utf-8"))[2]
+        read = read_document(name, text.encode("utf-8"), Limits())
+        assert isinstance(read, Reading), read
+        extracted = read.extract
         for part in split(extracted, LANGUAGE, tokens, sentence_tokens):
             words = tuple(terms(extracted.text[part.start : part.end], LANGUAGE))
             found.append(Piece(source=name, start=part.start, end=part.end, terms=words))

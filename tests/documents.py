@@ -218,7 +218,8 @@ def _markdown() -> bytes:
 
 
 def _html() -> bytes:
-    return b"<html><head><title>Bells</title></head><body><h1>Bells</h1>\n<p>The great bell cracked in 1911.</p></body></html>"
+    head = b"<html><head><title>Bells</title></head>"
+    return head + b"<body><h1>Bells</h1>\n<p>The great bell cracked in 1911.</p></body></html>"
 
 
 DATE = "2021-08-09"

@@ -12,17 +12,33 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+
+def within(package: str) -> set[str]:
+    """Return the names of all modules of a package of readers."""
+    folder = ROOT / "index" / "load" / package
+    return {f"index.load.{package}", *(f"index.load.{package}.{path.stem}" for path in folder.glob("[a-z]*.py"))}
+
+
 LAYERS = (
     # index: a module imports from earlier layers, or from its own without a cycle
     {"index.records", "index.errors"},
+    # index.load: the processes that read know nothing above it
+    {"index.load", "index.load.limits", "index.load.walk", "index.load.sections", "index.load.clean"},
+    {"index.load.assemble", "index.load.decode", "index.load.archive", "index.load.signatures", "index.load.ole"},
+    {"index.load.plain", "index.load.markdown", "index.load.html", "index.load.detect", "index.load.join"},
+    {"index.load.formats"},
+    {*within("books"), *within("mail"), *within("office"), *within("pdf"), *within("tables")},
+    {"index.load.read"},
+    {"index.load.messages"},
+    {"index.load.worker", "index.load.readers"},
     {
-        "index.load", "index.load.decode", "index.load.formats", "index.load.html", "index.load.markdown",
-        "index.load.plain", "index.load.sections", "index.load.walk", "index.split", "index.language", "index.analyse",
+        "index.boxes", "index.split", "index.language", "index.analyse",
         "index.encode", "index.encode.cache", "index.encode.convert", "index.encode.models",
         "index.encode.openvino_backend", "index.encode.protocol", "index.encode.quiet", "index.encode.tokens",
         "index.encode.torch_backend", "index.vectors", "index.lexical", "index.store", "index.layout", "index.manifest",
     },
-    {"index.snapshot", "index.lock", "index.compare"},
+    {"index.snapshot", "index.lock", "index.compare", "index.journal"},
+    {"index.gather"},
     {"index.prepare"},
     {"index.builder"},
     {"index"},
@@ -30,12 +46,13 @@ LAYERS = (
     {"qa.answer", "qa.ranking", "qa.confidence"},
     {"qa.evidence", "qa.rank", "qa.citation", "qa.config", "qa.question", "qa.examples", "qa.holdings",
      "qa.export", "qa.feedback", "qa.guard"},
+    {"qa.cite", "qa.sources"},
     {"qa.assess", "qa.context", "qa.evaluate"},
     {"qa.engine"},
     {"qa.rebuild", "qa.watch"},
     {"qa"},
-    {"qa.page.records", "qa.page.texts", "qa.page.cards", "qa.page.listings", "qa.page.service",
-     "qa.page.streams", "qa.page.discretion", "qa.page.uploads"},
+    {"qa.page.records", "qa.page.texts", "qa.page.bounds", "qa.page.pictures", "qa.page.cards", "qa.page.listings",
+     "qa.page.service", "qa.page.streams", "qa.page.discretion", "qa.page.uploads"},
     {"qa.page.asked", "qa.page.endpoints"},
     {"qa.page.app"},
     {"qa.page.serve"},
@@ -55,10 +72,26 @@ HOMES = {
     "sentencex": {"index.split"},
     "Stemmer": {"index.analyse"},
     "py3langid": {"index.language"},
-    "lxml": {"index.load.html"},
+    "lxml": {
+        "index.load.html", "index.load.books.epub", "index.load.books.opf", "index.load.mail.message",
+        "index.load.mail.text", *within("office"), *within("tables"),
+    },
+    "docx": {"index.load.office.docx", "index.load.office.wordstyles"},
+    "pptx": {"index.load.office.pptx", "index.load.office.slideparts"},
+    "pypdfium2": {"index.load.pdf.document", "index.load.pdf.pdfium"},
+    "PIL": {"index.load.pdf.ocr"},
+    "xlrd": {"index.load.tables.sheet_xls"},
+    "email": {"index.load.mail.headers", "index.load.mail.message", "index.load.mail.parts", "index.load.mail.text"},
+    "zipfile": {
+        "index.load.archive", "index.load.detect", "index.load.books.opf", "index.load.office.odfpackage",
+        "index.load.office.package", "index.load.tables.workbook",
+    },
+    "yaml": {"index.load.markdown"},
     "markdown_it": {"index.load.markdown"},
     "charset_normalizer": {"index.load.decode"},
-    "sqlite3": {"index.store", "index.lexical", "index.lock"},
+    "psutil": {"index.load.readers"},
+    "subprocess": {"index.load.readers", "index.encode.cache", "index.encode.models"},
+    "sqlite3": {"index.store", "index.lexical", "index.lock", "index.journal"},
     "platformdirs": {"qa.config"},
     "click": {"qa.cli", "qa.options", "qa.maintenance"},
     "rich": {"qa.show"},
@@ -68,7 +101,7 @@ HOMES = {
     "gradio": {"qa.page.app", "qa.page.endpoints"},
     "fastapi": {"qa.page.app"},
     "uvicorn": {"qa.page.serve"},
-    "markupsafe": {"qa.page.cards", "qa.page.listings"},
+    "markupsafe": {"qa.page.cards", "qa.page.listings", "qa.page.pictures"},
 }
 """The only modules that may know a library."""
 
@@ -171,6 +204,13 @@ HEAVY = {
     "huggingface_hub",
     "scipy",
     "pandas",
+    "PIL",
+    "pypdfium2",
+    "docx",
+    "pptx",
+    "lxml",
+    "markdown_it",
+    "charset_normalizer",
 }
 
 

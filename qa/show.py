@@ -163,7 +163,8 @@ def _result(result: Result) -> None:
     else:
         body.append(f">>>{_clean(citation.evidence)}<<<")
     body.append(_clean(citation.quote[cuts[1] :]))
-    place = f"{citation.place} · confidence {result.confidence:.2f} · score {result.score:.3f}"
+    origin = f" · {citation.origin}" if citation.origin else ""
+    place = f"{citation.place}{origin} · confidence {result.confidence:.2f} · score {result.score:.3f}"
     _indented(Text(_clean(place), style="cyan"))
     _indented(body)
     _out.print(Text("   " + citation.link, style="dim"), soft_wrap=True)

@@ -6,7 +6,7 @@ EVAL ?= ../shared/eval
 PORT ?= 7860
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: run test index lint bench-retrieval bench-speed bench-page bench-lexical bench-confidence screenshots clean
+.PHONY: run test index lint bench-retrieval bench-speed bench-page bench-lexical bench-confidence bench-formats screenshots clean
 
 run: .venv/run
 	@test -f $(INDEX)/CURRENT || $(BIN)/qa build $(SEEDS) --index $(INDEX)
@@ -37,6 +37,9 @@ bench-lexical: .venv/test
 
 bench-confidence: .venv/test
 	$(BIN)/python -m benchmarks.fit_confidence $(EVAL)
+
+bench-formats: .venv/test
+	$(BIN)/python -m benchmarks.formats $(if $(DOCS),--docs "$(DOCS)")
 
 screenshots: .venv/test
 	$(BIN)/python -m benchmarks.screenshots

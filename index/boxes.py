@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from index.records import Box, Page
 
 _WHOLE = 65_535
-_TENTHS = 1
+_DIGITS = 1
 _GAP = 0.08
 """Part of a page's width that may lie between two characters of one box: more is another column or cell."""
 
@@ -33,10 +33,10 @@ def _boxes(page: Page, start: int, end: int) -> Iterator[Box]:
         right, bottom = line[:, 2:].max(axis=0)
         yield Box(
             page=page.number,
-            left=round(float(left) * page.width, _TENTHS),
-            top=round(float(top) * page.height, _TENTHS),
-            right=round(float(right) * page.width, _TENTHS),
-            bottom=round(float(bottom) * page.height, _TENTHS),
+            left=round(float(left) * page.width, _DIGITS),
+            top=round(float(top) * page.height, _DIGITS),
+            right=round(float(right) * page.width, _DIGITS),
+            bottom=round(float(bottom) * page.height, _DIGITS),
         )
 
 

@@ -51,7 +51,7 @@ def build(
 ) -> BuildReport:
     """Read the documents in ``seeds`` and put a snapshot of them in force in ``index``.
 
-    Each file is read in a process of its own under ``limits``, so that a bad one costs itself alone. Unchanged
+    Files are read in separate processes under ``limits``, so that a bad one affects no other. Unchanged
     documents and sentences keep the vectors of the previous snapshot. Whatever happens, the snapshot in force stays
     as it was until the new one is complete; what an interrupted build has read and encoded is used by the next one,
     which removes the rest that was left behind.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -72,24 +72,31 @@ class _Gathering:
         self._loaded: list[Loaded] = []
         self._skipped: list[Skipped] = []
         self._sources: dict[str, SourceRecord] = {}
-        self._done = 0
+        self._copies: dict[str, list[str]] = {}
+        """Files of the same bytes, by the one that is read for them."""
+        self._known_copies: list[tuple[str, str]] = []
+        """Documents taken over, and members of archives that have the same bytes."""
 
     def gather(self, files: Sequence[SeedFile], progress: Progress) -> Gathered:
         progress("load", 0, len(files))
         hashed = [found for file in files if (found := self._hashed(file)) is not None]
-        self._done = len(files) - len(hashed)
         first: dict[str, str] = {}
         copies: dict[str, list[str]] = {}
-        for source in hashed:
+        for source in sorted(hashed, key=lambda source: _plainness(source.path)):
             copies.setdefault(first.setdefault(source.sha256, source.path), []).append(source.path)
-        unknown = [source for source in hashed if source.path in copies and not self._take_over(source)]
-        self._done += len(hashed) - len(unknown)
-        progress("load", self._done, len(files))
-        for outcome in self._outcomes(unknown):
-            self._take(outcome)
-            self._done += 1
-            progress("load", self._done, len(files))
-        return self._sorted({path: tuple(others[1:]) for path, others in copies.items()})
+        self._copies = {path: others[1:] for path, others in copies.items()}
+        wanted = [path for path in copies if not self._take_over(self._sources[path])]
+        done = len(files) - len(wanted)
+        wanted.sort()
+        while wanted:
+            again: list[str] = []
+            for outcome in self._outcomes(wanted):
+                progress("load", min(done, len(files)), len(files))
+                again += self._take(outcome)
+                done += 1
+            wanted = again
+        progress("load", len(files), len(files))
+        return self._sorted()
 
     def _hashed(self, file: SeedFile) -> SourceRecord | None:
         """Return a file with its hash, or nothing where it can't be read."""
@@ -106,31 +113,51 @@ class _Gathering:
 
     def _take_over(self, source: SourceRecord) -> bool:
         """Take what the previous snapshot holds of a file, if it would be read the same way today."""
-        known = self._previous.of(source) if self._previous is not None else None
+        known = self._previous.of(source, self._sources) if self._previous is not None else None
         if known is None:
             return False
         loaded, skipped = known
         self._loaded += loaded
-        self._skipped += skipped
+        self._skipped += [s for s in skipped if not s.copy_of]
+        self._known_copies += [(s.copy_of, s.source) for s in skipped if s.copy_of]
         return True
 
-    def _outcomes(self, sources: Sequence[SourceRecord]) -> Iterator[Outcome]:
+    def _outcomes(self, paths: Sequence[str]) -> Iterator[Outcome]:
         """Yield what became of each file, from the journal where an unfinished build has read it."""
-        keys = {s.path: journal_key("file", self._made_with, s.path, s.sha256) for s in sources}
-        kept = {path for path, key in keys.items() if self._journal.get(key) is not None}
-        for path in sorted(kept):
-            yield msgspec.msgpack.decode(self._journal.get(keys[path]) or b"", type=Outcome)
+        keys = {path: journal_key("file", self._made_with, path, self._sources[path].sha256) for path in paths}
+        unread = []
+        for path, key in keys.items():
+            outcome = _kept(self._journal.get(key))
+            if outcome is None:
+                unread.append(path)
+            else:
+                yield outcome
         with Readers(self._limits) as readers:
-            for outcome in readers.read_all(self._seeds, [s.path for s in sources if s.path not in kept]):
-                if outcome.sha256 == self._sources[outcome.path].sha256:  # else it has changed meanwhile
+            for outcome in readers.read_all(self._seeds, unread):
+                same = outcome.sha256 == self._sources[outcome.path].sha256  # else it has changed meanwhile
+                if same and not any(left.passing for left in outcome.left_out):
                     self._journal.keep([(keys[outcome.path], msgspec.msgpack.encode(outcome))])
                 yield outcome
 
-    def _take(self, outcome: Outcome) -> None:
+    def _take(self, outcome: Outcome) -> list[str]:
+        """Take what was read; return the copies of the file that have to be read themselves after all.
+
+        That is so where the file has changed since it was hashed, or could not be read under its own suffix.
+        """
+        path, others = outcome.path, self._copies.pop(outcome.path, [])
+        changed = outcome.sha256 != self._sources[path].sha256
         if outcome.sha256:
-            self._sources[outcome.path] = SourceRecord(path=outcome.path, bytes=outcome.bytes, sha256=outcome.sha256)
-        self._skipped += [Skipped(source=left.path, reason=left.reason) for left in outcome.left_out]
+            self._sources[path] = SourceRecord(path=path, bytes=outcome.bytes, sha256=outcome.sha256)
+        self._skipped += [
+            Skipped(source=left.path, reason=left.reason, passing=left.passing) for left in outcome.left_out
+        ]
         self._loaded += [self._split(reading) for reading in outcome.readings]
+        suffix = PurePosixPath(path).suffix
+        again = [
+            other for other in others if changed or (not outcome.readings and PurePosixPath(other).suffix != suffix)
+        ]
+        self._copies[path] = [other for other in others if other not in again]
+        return again
 
     def _split(self, reading: Reading) -> Loaded:
         found = reading.extract
@@ -151,40 +178,50 @@ class _Gathering:
         encoder = self._encoder
         return Loaded(document, split(found, document.language, encoder.token_spans, encoder.info.sentence_tokens))
 
-    def _sorted(self, copies: dict[str, tuple[str, ...]]) -> Gathered:
+    def _sorted(self) -> Gathered:
         """Return everything in order, with each document once and its copies named."""
         unique: dict[str, Loaded] = {}
-        others: dict[str, list[str]] = {}
-        for item in sorted(self._loaded, key=lambda item: item.document.path):
-            document = item.document
-            kept = unique.setdefault(document.sha256, item).document.path
-            file = source_path(document.path, self._sources)
-            names = [*copies.get(file, ())]
-            found = [name + document.path.removeprefix(file) for name in names]
-            others.setdefault(kept, []).extend(found if kept == document.path else [document.path, *found])
-        loaded = sorted(unique.values(), key=lambda item: item.document.path)
-        for item in loaded:
+        others: dict[str, set[str]] = {}
+        kept: dict[str, str] = {}
+        for item in sorted(self._loaded, key=lambda item: _plainness(item.document.path)):
             path = item.document.path
-            self._skipped += [
-                Skipped(source=other, reason=f"same content as {path}, with which it is indexed", copy_of=path)
-                for other in others[path]
-            ]
-        self._skip_copies_of_nothing(copies)
+            kept[path] = unique.setdefault(item.document.sha256, item).document.path
+            names = others.setdefault(kept[path], set())
+            names.update(self._named_alike(path), {path} - {kept[path]})
+        for original, path in self._known_copies:
+            if original in kept:
+                others[kept[original]].update({path, *self._named_alike(path)})
+            else:  # it was read again, and could not be this time
+                reason = f"same content as {original}, which could not be read"
+                self._skipped.append(Skipped(source=path, reason=reason, passing=True))
+        loaded = sorted(unique.values(), key=lambda item: item.document.path)
+        skipped = [*self._skipped, *(replace(s, source=n) for s in self._skipped for n in self._named_alike(s.source))]
+        for path, names in others.items():
+            reason = f"same content as {path}, with which it is indexed"
+            skipped += [Skipped(source=name, reason=reason, copy_of=path) for name in names]
         return Gathered(
             loaded=tuple(_with_copies(item, tuple(sorted(others[item.document.path]))) for item in loaded),
             sources=tuple(self._sources[path] for path in sorted(self._sources)),
-            skipped=tuple(sorted(self._skipped, key=lambda skipped: (skipped.source, skipped.reason))),
+            skipped=tuple(sorted(skipped, key=lambda s: (s.source, s.reason))),
         )
 
-    def _skip_copies_of_nothing(self, copies: dict[str, tuple[str, ...]]) -> None:
-        """Give copies of what was left out the reason of the original."""
-        reasons = [s for s in self._skipped if not s.copy_of]
-        for skipped in reasons:
-            file = source_path(skipped.source, self._sources)
-            self._skipped += [
-                Skipped(source=name + skipped.source.removeprefix(file), reason=skipped.reason)
-                for name in copies.get(file, ())
-            ]
+    def _named_alike(self, document: str) -> list[str]:
+        """Return the paths that a document has in the copies of its file."""
+        file = source_path(document, self._sources)
+        return [copy + document.removeprefix(file) for copy in self._copies.get(file, ())]
+
+
+def _plainness(path: str) -> tuple[int, int, str]:
+    """Return what to sort by so that of equal documents the one with the plainest name comes first."""
+    return path.count("/"), len(path), path
+
+
+def _kept(value: bytes | None) -> Outcome | None:
+    """Return what a journal kept of a file, or nothing where that was written by another version."""
+    try:
+        return msgspec.msgpack.decode(value, type=Outcome) if value is not None else None
+    except msgspec.MsgspecError:
+        return None
 
 
 def _with_copies(item: Loaded, copies: tuple[str, ...]) -> Loaded:
@@ -207,12 +244,20 @@ class _Previous:
             for skipped in made.skipped:
                 self._skipped.setdefault(source_path(skipped.source, self._sources), []).append(skipped)
 
-    def of(self, source: SourceRecord) -> tuple[list[Loaded], list[Skipped]] | None:
-        """Return the documents of a file and what was skipped in it, or nothing where that is not known."""
+    def of(
+        self, source: SourceRecord, sources: Mapping[str, SourceRecord]
+    ) -> tuple[list[Loaded], list[Skipped]] | None:
+        """Return the documents of a file and what was skipped in it, or nothing where that has to be read.
+
+        ``sources`` are the files as they are now: a member whose bytes are indexed with another file is known only
+        as long as that one is the same. What failed in passing is tried again.
+        """
         if self._sources.get(source.path) != source.sha256:
             return None
         skipped = self._skipped.get(source.path, [])
-        if any(s.copy_of for s in skipped):  # its text is known under another name, which may have gone
+        originals = {source_path(s.copy_of, self._sources) for s in skipped if s.copy_of}
+        gone = any(path not in sources or sources[path].sha256 != self._sources[path] for path in originals)
+        if gone or any(s.passing for s in skipped):
             return None
         return [self._unchanged(document) for document in self._documents.get(source.path, [])], skipped
 

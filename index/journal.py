@@ -42,7 +42,11 @@ class Journal:
         """Return what was kept under a key, or nothing."""
         if self._database is None:
             return None
-        row = self._database.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
+        try:
+            row = self._database.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
+        except sqlite3.DatabaseError:
+            self.remove()
+            return None
         return bytes(row[0]) if row else None
 
     def keep(self, pairs: Iterable[tuple[str, bytes]]) -> None:
@@ -61,8 +65,12 @@ class Journal:
         for first in range(0, len(listed), _AT_ONCE):
             batch = listed[first : first + _AT_ONCE]
             marks = ", ".join("?" * len(batch))
-            for key, value in self._database.execute(f"SELECT key, value FROM kept WHERE key IN ({marks})", batch):
-                found[keys[key]] = np.frombuffer(value, dtype="<f4")
+            try:
+                rows = self._database.execute(f"SELECT key, value FROM kept WHERE key IN ({marks})", batch).fetchall()
+            except sqlite3.DatabaseError:
+                self.remove()
+                return found
+            found |= {keys[key]: np.frombuffer(value, dtype="<f4") for key, value in rows}
         return found
 
     def keep_vectors(self, fingerprint: str, texts: Sequence[str], vectors: FloatArray) -> None:
@@ -73,7 +81,7 @@ class Journal:
         )
 
     def remove(self) -> None:
-        """Throw everything away: the build has ended well."""
+        """Throw everything away: the build has ended well, or what was kept is damaged."""
         self._close()
         _remove(self._path)
 

@@ -10,6 +10,7 @@ import msgspec
 
 from index.encode.protocol import EncoderInfo
 from index.errors import SnapshotDamaged, SnapshotFormat
+from index.load.limits import Limits
 from index.records import Skipped
 
 FORMAT = 3
@@ -61,7 +62,7 @@ class Recipe:
     """Precision in which vectors are kept."""
     libraries: dict[str, str]
     """Version of each library that has a part in it."""
-    limits: dict[str, int | float | str]
+    limits: Limits
     """What one document may cost."""
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 
 import numpy as np
@@ -21,12 +21,12 @@ from index.snapshot import Snapshot
 from index.split import PASSAGE_TOKENS, SPLITTER
 from index.vectors import PRECISION
 
-BATCH = 8_192
-"""Sentences encoded before they are kept: about five seconds' work."""
+BATCH = 2_048
+"""Sentences encoded before they are kept for a build that goes on: some seconds' work."""
 
 _LIBRARIES = (
-    "charset-normalizer", "lxml", "markdown-it-py", "mdit-py-plugins", "py3langid", "pypdfium2", "PyStemmer",
-    "python-docx", "python-pptx", "PyYAML", "sentencex", "xlrd",
+    "charset-normalizer", "lxml", "markdown-it-py", "mdit-py-plugins", "numpy", "py3langid", "pypdfium2", "PyStemmer",
+    "python-docx", "python-pptx", "PyYAML", "sentencex", "webencodings", "xlrd",
 )  # fmt: skip
 
 
@@ -40,8 +40,8 @@ def recipe(limits: Limits) -> Recipe:
         k1=lexical.K1,
         b=lexical.B,
         vectors=PRECISION,
-        libraries={name: version(name) for name in _LIBRARIES} | _optional(),
-        limits=asdict(limits),
+        libraries={"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}, **_optional()},
+        limits=limits,
     )
 
 

@@ -59,6 +59,8 @@ class Location:
             return f"message {self.part}"
         if self.unit == "cell":
             return f"sheet {self.part}, {self.numbers}"
+        if self.unit == "chapter" and self.part:
+            return f"chapter “{self.part}”"  # its number counts files, which a reader does not see
         return f"{self.numbers} ({self.part})" if self.part else self.numbers
 
     @property
@@ -169,7 +171,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """A rectangle on a page as it is shown, in points from its upper left corner."""
+    """A rectangle on a page as it is shown, in points from its upper left corner, rounded to a tenth."""
 
     page: int
     left: float
@@ -215,6 +217,8 @@ class Skipped:
     reason: str
     copy_of: str = ""
     """The document that has the same bytes, where that is the reason."""
+    passing: bool = False
+    """It may be otherwise another time, so the next build tries again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,7 +297,7 @@ class BuildReport:
     seconds: float
     seeds: str
     found: int
-    """Documents found, also within archives; each is indexed or listed in ``skipped``."""
+    """Documents and entries of ``skipped``: all that was found, also within archives."""
     skipped: tuple[Skipped, ...]
     notes: tuple[Skipped, ...]
     """Parts of indexed files that were left out."""

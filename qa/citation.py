@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote
 
-from index.errors import CitationError
-from index.load.limits import Unreadable
+from index.errors import CitationError, SourceError
+from index.load.limits import Limits, Unreadable
 from index.load.read import Reading
 from index.load.readers import Readers
 from index.load.walk import MAX_BYTES
@@ -98,13 +98,16 @@ class Known:
     """Where the quote stands in it, in words."""
     copies: tuple[str, ...] = ()
     """Other paths with the same content: one of them will do where the source is missing."""
+    limits: Limits | None = None
+    """Under which it was read: under others it might read otherwise. The readers' own where it is None."""
 
 
 def verify_link(text: str, seeds: Path, readers: Readers, known: Known | None = None) -> Verification:
     """Re-read the source of a citation and say whether it still says what is quoted.
 
     A file that still has the ``known`` hash is not taken apart again: its quote stands where it stood.
-    Raises CitationError where the link can't be read or leads out of ``seeds``.
+    Raises CitationError where the link can't be read or leads out of ``seeds``, and SourceError where the file can't
+    be read just now.
     """
     link = parse_link(text)
     known = known or Known()
@@ -132,6 +135,14 @@ def source_file(seeds: Path, document: str) -> str:
     return document
 
 
+def is_there(seeds: Path, document: str) -> bool:
+    """Tell whether there is a file that a document is or lies within."""
+    try:
+        return (seeds / source_file(seeds, document)).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _check(link: Link, seeds: Path, readers: Readers, known: Known) -> tuple[str, str]:
     try:
         name = source_file(seeds, link.path)
@@ -150,8 +161,10 @@ def _check(link: Link, seeds: Path, readers: Readers, known: Known) -> tuple[str
     if digest == known.sha256:
         return VERIFIED, _stands(link, known.place)
     try:
-        reading = readers.read_document(resolved, name, link.path)
+        reading = readers.read_document(resolved, name, link.path, known.limits)
     except Unreadable as error:
+        if error.passing and not known.sha256:  # else its bytes are other ones, whatever they say
+            raise SourceError(f"{link.path} can't be checked now ({error}); try again") from error
         return CHANGED, f"{link.path} can no longer be read ({error})"
     return _compare(link, reading)
 

@@ -169,14 +169,16 @@ def _converse(search: Callable[[str], Answer], show_one: Callable[[Answer], None
 def verify(citation: str, seeds: Path | None, index: Path | None, as_json: bool) -> int:
     """Re-read the source of CITATION, the link printed with an answer, and say whether it still holds."""
     link = parse_link(citation)
-    copies: tuple[str, ...] = ()
+    known = Known()
     if seeds is None:
         paths = IndexPaths(settings_with(index=index).index)
         snapshot = paths.snapshot(current_id(paths))
         seeds = read_origin(snapshot)
-        copies = next((d.copies for d in load_manifest(snapshot).documents if d.path == link.path), ())
-    with Readers(workers=1) as readers:
-        found = verify_link(citation, seeds, readers, Known(copies=copies))
+        manifest = load_manifest(snapshot)
+        copies = next((d.copies for d in manifest.documents if d.path == link.path), ())
+        known = Known(copies=copies, limits=manifest.recipe.limits)
+    with Readers(settings_with().limits, workers=1) as readers:
+        found = verify_link(citation, seeds, readers, known)
     if as_json:
         show.json_line(found)
     else:

@@ -11,6 +11,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ def _convert(name: str, value: Any, where: str) -> Any:
         found: Any = msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{name} in {where} is {value!r}, expected {kind.__name__}") from error
-    if name in _LEAST and found < _LEAST[name]:
+    if name in _LEAST and not (found >= _LEAST[name] and isfinite(found)):
         raise SettingsError(f"{name} in {where} is {found}, expected {_LEAST[name]} or more")
     if name == "threshold" and not 0 <= found <= 1:
         raise SettingsError(f"threshold in {where} is {found}, expected a number from 0 to 1")

@@ -158,10 +158,11 @@ class Index:
             self._let_go(older)
             self._let_go(newer)
 
-    @staticmethod
-    def _let_go(held: _Held) -> None:
+    def _let_go(self, held: _Held) -> None:
         if held.retired and not held.users:
             held.snapshot.close()
+            if held is self._held:  # the last one: the index is closed
+                self._sources.close()
 
     def close(self) -> None:
         """Let go of the index once the questions under way are answered."""
@@ -169,7 +170,6 @@ class Index:
             if not self._closed:
                 self._closed = self._held.retired = True
                 self._let_go(self._held)
-        self._sources.close()
 
     def __enter__(self) -> Index:
         return self

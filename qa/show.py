@@ -195,17 +195,30 @@ def build_report(report: BuildReport) -> None:
     )
     same = " (nothing changed)" if report.snapshot == report.previous else ""
     _out.print(f"Snapshot {report.snapshot} is in force{same}.")
-    _listing(f"Left out {len(report.skipped)} of {report.found}:", report.skipped)
+    left_out = [skipped for skipped in report.skipped if not skipped.copy_of]
+    _listing(f"Left out {len(left_out)} of {report.found}:", left_out)
+    _listing("Indexed once, with a document of the same content:", _copies(report.skipped))
     _listing("Notes on indexed files:", report.notes)
 
 
+def _copies(skipped: Sequence[Skipped]) -> list[Skipped]:
+    return [Skipped(source=copy.source, reason=copy.copy_of) for copy in skipped if copy.copy_of]
+
+
 def _listing(title: str, rows: Sequence[Skipped]) -> None:
-    if rows:
-        _out.print(title)
-        table = Table.grid(padding=(0, 2))
+    """Print files with reasons: wrapped to a terminal, else one line each, for programs that read them."""
+    if not rows:
+        return
+    _out.print(title)
+    if not _out.is_terminal:
+        width = max(len(_clean(row.source)) for row in rows)
         for row in rows:
-            table.add_row(Text("  " + _clean(row.source)), Text(_clean(row.reason), style="yellow"))
-        _out.print(table)
+            _write(f"  {_clean(row.source):<{width}}  {_clean(row.reason)}")
+        return
+    table = Table.grid(padding=(0, 2))
+    for row in rows:
+        table.add_row(Text("  " + _clean(row.source), overflow="fold"), Text(_clean(row.reason), style="yellow"))
+    _out.print(table)
 
 
 def status(manifest: Manifest, index: str, seeds: str, built: str, documents: bool) -> None:
@@ -231,7 +244,9 @@ def status(manifest: Manifest, index: str, seeds: str, built: str, documents: bo
                 str(document.bytes), document.sha256[:12],
             )  # fmt: skip
         _out.print(listing)
-    _listing(f"Left out {len(manifest.skipped)}:", manifest.skipped)
+    left_out = [skipped for skipped in manifest.skipped if not skipped.copy_of]
+    _listing(f"Left out {len(left_out)}:", left_out)
+    _listing("Indexed once, with a document of the same content:", _copies(manifest.skipped))
     _listing(
         "Notes on indexed files:", [Skipped(source=d.path, reason=note) for d in manifest.documents for note in d.notes]
     )

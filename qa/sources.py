@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from index.errors import SourceError
 from index.load.limits import Unreadable
 from index.load.readers import Readers
+from index.load.walk import MAX_BYTES
 from index.snapshot import Snapshot
 from qa.answer import Citation, Verification
-from qa.citation import Known, parse_link, source_file, verify_link
+from qa.citation import Known, is_there, parse_link, source_file, verify_link
 
 
 class Sources:
@@ -20,7 +19,7 @@ class Sources:
 
     def verify(self, snapshot: Snapshot, link: str) -> Verification:
         """Read the source of a citation link anew. Raises CitationError where the link can't be read."""
-        known = replace(_known(snapshot, parse_link(link).path), sha256="")
+        known = _known(snapshot, parse_link(link).path)
         return verify_link(link, snapshot.seeds, self._readers, known)
 
     def verify_known(self, snapshot: Snapshot, citation: Citation) -> Verification:
@@ -36,11 +35,13 @@ class Sources:
         """
         cited, seeds = parse_link(link), snapshot.seeds
         paths = (cited.path, *_known(snapshot, cited.path).copies)
-        path = next((path for path in paths if (seeds / source_file(seeds, path)).is_file()), cited.path)
-        name = source_file(seeds, path)
+        path = next((path for path in paths if is_there(seeds, path)), cited.path)
         try:
+            name = source_file(seeds, path)
+            if (seeds / name).stat().st_size > MAX_BYTES:
+                raise Unreadable(f"it has grown beyond {MAX_BYTES // 2**20} MiB")
             drawn = self._readers.draw_page(seeds / name, name, path, number, width)
-        except Unreadable as error:
+        except (OSError, Unreadable) as error:
             raise SourceError(f"page {number} of {cited.path} can't be drawn: {error}") from error
         if not drawn.sha256.startswith(cited.source):
             raise SourceError(f"{cited.path} has changed since it was cited, so its pages are not shown; rebuild first")
@@ -55,7 +56,12 @@ def _known(snapshot: Snapshot, path: str, sha256: str = "", place: str = "") -> 
     """Return what a snapshot knows of the source of a citation: its hash, if that is still of the cited content."""
     document = snapshot.store.by_path(path)
     if document is None:
-        return Known()
+        return Known(limits=snapshot.manifest.recipe.limits)
     source = snapshot.source_of(path)
     same = source is not None and sha256 == document.sha256
-    return Known(sha256=source.sha256 if source and same else "", place=place, copies=document.copies)
+    return Known(
+        sha256=source.sha256 if source and same else "",
+        place=place,
+        copies=document.copies,
+        limits=snapshot.manifest.recipe.limits,
+    )

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 import docx
 import openpyxl
 import pptx
+import xlwt
 from odfdo import Cell, Document, DrawPage, Frame, Header, Paragraph, Row, Table
 
 from tests.papers import Line, paper
@@ -132,6 +133,15 @@ def _ods() -> bytes:
     return _saved(document)
 
 
+def _xls() -> bytes:
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("Mills")
+    for at, row in enumerate((("Mill", "Wheels"), ("Upper mill", 2), ("Quarry mill", 5))):
+        for column, value in enumerate(row):
+            sheet.write(at, column, value)
+    return _saved(book)
+
+
 def _csv() -> bytes:
     return b"Island,Inhabitants,Ferry\nTorsay,48,daily\nSenna,312,weekly\nUlva,7,never\n"
 
@@ -244,6 +254,8 @@ KNOWN = (
           date="2020-02-03"),
     Known(name="wells.ods", make=_ods, question="How deep is the well Saltwell?", answer="54",
           place="sheet Wells, cells A1:B3 (evidence: cells A3:B3)", section=("Wells",), title="Wells", date=DATE),
+    Known(name="mills.xls", make=_xls, question="How many wheels has the quarry mill?", answer="5",
+          place="sheet Mills, cells A1:B3 (evidence: cells A3:B3)", section=("Mills",), title="Mills"),
     Known(name="islands.csv", make=_csv, question="How many inhabitants has the island Senna?", answer="312",
           place="rows 1–4 (evidence: row 3)", title="islands"),
     Known(name="bridges.tsv", make=_tsv, question="Who was the builder of the iron bridge?", answer="Clara Voss",
@@ -253,7 +265,7 @@ KNOWN = (
     Known(name="dishes.jsonl", make=_jsonl, question="When is plum tart served?", answer="Sundays", place="lines 1–2",
           title="dishes"),
     Known(name="key.epub", make=_epub, question="Where did the innkeeper hide the silver key?",
-          answer="third stair", place="chapter 2 (The inn)", section=("The inn",), title="The silver key",
+          answer="third stair", place="chapter “The inn”", section=("The inn",), title="The silver key",
           author="Lena Ott", date="1999-10-01"),
     Known(name="boat.eml", make=_eml, question="Where does the spare key of the boat house hang?",
           answer="behind the oil can", place="message from Nora Dell to Sam Reed, 2024-03-04",

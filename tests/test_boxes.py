@@ -83,7 +83,7 @@ def test_maps_of_ranges_join_to_the_map_of_all() -> None:
     [
         (Location(unit="page", first=3, last=3), "page 3"),
         (Location(unit="page", first=3, last=4), "pages 3–4"),
-        (Location(unit="chapter", first=2, last=2, part="The inn"), "chapter 2 (The inn)"),
+        (Location(unit="chapter", first=2, last=2, part="The inn"), "chapter “The inn”"),
         (Location(unit="message", first=1, last=1, part="from Ann, 2024-03-01"), "message from Ann, 2024-03-01"),
     ],
 )

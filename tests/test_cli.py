@@ -102,15 +102,24 @@ def test_verify(qa: Run, tmp_path: Path) -> None:
 
 
 def test_build_reports_and_rebuilds_from_where_it_was_built(qa: Run, seeds: Path, tmp_path: Path) -> None:
-    (seeds / "photo.png").write_bytes(b"\x89PNG\0")
+    (seeds / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n\0")
     code, out, err = qa("build", seeds, "--index", tmp_path / "new")
     assert (code, err) == (0, "")
     assert re.match(r"Indexed 3 documents, 4 passages, 10 sentences \(0 vectors reused\) in \d+\.\d s\.\n", out)
-    assert re.search(r"^Left out 1 of 4:\n  photo\.png  binary file *\n", out, re.MULTILINE)
+    assert re.search(
+        r"^Left out 1 of 4:\n  photo\.png  picture \(PNG\), not text: put scans into a PDF *\n", out, re.MULTILINE
+    )
     code, out, _ = qa("build", "--index", tmp_path / "new", "--json")
     report = json.loads(out)
     assert (code, report["reused"], report["snapshot"]) == (0, 10, report["previous"])
-    assert report["skipped"] == [{"source": "photo.png", "reason": "binary file", "copy_of": ""}]
+    assert report["skipped"] == [
+        {
+            "source": "photo.png",
+            "reason": "picture (PNG), not text: put scans into a PDF",
+            "copy_of": "",
+            "passing": False,
+        }
+    ]
 
 
 def test_build_without_a_folder_the_first_time(qa: Run, tmp_path: Path) -> None:

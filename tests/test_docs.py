@@ -49,7 +49,7 @@ def steady(text: str) -> str:
 @pytest.fixture
 def checkout(monkeypatch: pytest.MonkeyPatch, shipped_index: Path, cache: Path, tmp_path: Path, seeds: Path) -> None:
     """The shipped index as default, and a folder my-documents to build from."""
-    (seeds / "photo.png").write_bytes(b"\x89PNG\0")
+    (seeds / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n\0")
     seeds.rename(tmp_path / "my-documents")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEEDQA_INDEX", str(shipped_index))

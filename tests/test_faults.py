@@ -15,8 +15,10 @@ from reportlab.pdfgen.canvas import Canvas
 
 from index import Limits, build
 from index.encode import Encoder
+from index.layout import IndexPaths
+from index.snapshot import load_manifest
 from qa import open_index
-from tests.documents import KNOWN, zipped
+from tests.documents import KNOWN, Known, zipped
 from tests.office import changed, docx_of
 
 GOOD = {known.name: known.make for known in KNOWN}
@@ -116,7 +118,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "secret.pdf": (encrypted_pdf, "encrypted: save it without a password"),
     "cut.pdf": (lambda: GOOD["skarn.pdf"]()[:400], "truncated: the end of the file is missing"),
     "scan.pdf": (scanned_pdf, "scanned: none of its 2 pages has text"),
-    "bomb.pdf": (pdf_bomb, ""),
+    "bomb.pdf": (pdf_bomb, "needs more than 700 MiB of memory"),
     "bomb.zip": (zip_bomb, "unpacks to more than 64 MiB: the rest is left out"),
     "deep.zip": (deep_zip, "lies within 3 archives, the most that are opened"),
     "locked.zip": (encrypted_zip, "encrypted: save it without a password"),
@@ -126,7 +128,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "bomb.docx": (docx_bomb, "unpacks to 128 MiB, more than the 64 MiB that are allowed"),
     "cut.xlsx": (lambda: GOOD["fells.xlsx"]()[:2000], "damaged or truncated archive"),
     "cut.epub": (lambda: GOOD["key.epub"]()[:200], "damaged or truncated archive"),
-    "old.doc": (lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 2000, ""),
+    "old.doc": (lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 2000, "damaged"),
     "photo.png": (lambda: b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "picture (PNG), not text: put scans into a PDF"),
     "random.bin": (lambda: bytes(range(256)) * 8, "binary file"),
     "nothing.txt": (lambda: b" \n\n", "no text"),
@@ -161,7 +163,12 @@ def built(
     text = "Die Königin aß süße Äpfel für übermütige Gäste, und die Straße führte über Brücken in die Höhe."
     (root / "seeds" / "latin.txt").write_bytes(text.encode("cp1252"))
     report = build(root / "seeds", root / "index", real_encoder, limits=LIMITS)
-    assert report.documents + len(report.skipped) == report.found
+    paths = IndexPaths(root / "index")
+    documents = {record.path for record in load_manifest(paths.snapshot(report.snapshot)).documents}
+    assert not documents & {skipped.source for skipped in report.skipped}
+    assert {path.partition("/")[0] for path in documents} | {s.source.partition("/")[0] for s in report.skipped} == {
+        path.name for path in (root / "seeds").iterdir()
+    }
     reasons: dict[str, str] = {}
     for skipped in report.skipped:
         reasons[skipped.source.partition("/")[0]] = skipped.reason
@@ -179,7 +186,6 @@ def test_each_bad_file_is_reported_with_its_reason(built: Built, name: str) -> N
     _, reasons, _ = built
     assert name in reasons
     assert reasons[name].startswith(BAD[name][1])
-    assert reasons[name] != ""
     assert "reader failed" not in reasons[name]
 
 
@@ -191,10 +197,10 @@ def test_what_is_odd_is_read_with_a_note(built: Built, name: str) -> None:
 
 
 @pytest.mark.parametrize("known", [k for k in KNOWN if k.name in ("key.epub", "fells.xlsx", "park.txt")])
-def test_the_good_files_answer(built: Built, real_encoder: Encoder, known: object) -> None:
+def test_the_good_files_answer(built: Built, real_encoder: Encoder, known: Known) -> None:
     folder = built[0]
     with open_index(folder / "index", encoder=real_encoder) as opened:
-        answer = opened.search(known.question, k=1)  # type: ignore[attr-defined]
+        answer = opened.search(known.question, k=1)
         assert answer.found
-        assert answer.results[0].citation.source == known.name  # type: ignore[attr-defined]
+        assert answer.results[0].citation.source == known.name
         assert {d.source for d in opened.list_documents()} >= {"latin.txt", "ships.pdf", "report.txt"}

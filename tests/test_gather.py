@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from index import build
+from index import Limits, build
 from index.journal import Journal, journal_key
 from index.layout import IndexPaths
-from index.load.readers import Readers
+from index.load.read import LeftOut
+from index.load.readers import Outcome, Readers
 from index.records import BuildReport, Skipped
 from index.snapshot import current_id, load_manifest, open_current
 from qa import open_index
 from tests.conftest import TEXTS
+from tests.documents import zipped
 from tests.fakes import HashEncoder
 from tests.test_build import snapshot_tree
-from tests.test_readers import zipped
 
 OWL = "An owl sits on the roof of the old barn."
 
@@ -41,13 +44,13 @@ def test_the_same_content_is_indexed_once_and_cited_with_all_its_names(
     (seeds / "a.zip").write_bytes(zipped({"copy.md": TEXTS["garden.md"].encode(), "owl.txt": OWL.encode()}))
     report = build(seeds, tmp_path / "index", encoder)
     assert documents(tmp_path / "index") == {
-        "a.zip/copy.md": ("garden.md",),
         "a.zip/owl.txt": (),
         "bridge.txt": ("sub/again.txt",),
+        "garden.md": ("a.zip/copy.md",),
         "mill.html": (),
     }
     assert [(s.source, s.copy_of) for s in report.skipped] == [
-        ("garden.md", "a.zip/copy.md"), ("sub/again.txt", "bridge.txt")
+        ("a.zip/copy.md", "garden.md"), ("sub/again.txt", "bridge.txt")
     ]  # fmt: skip
     assert report.skipped[1].reason == "same content as bridge.txt, with which it is indexed"
     assert report.documents + len(report.skipped) == report.found == 6
@@ -214,3 +217,92 @@ def test_a_file_that_changes_while_it_is_read_is_what_was_read(
         assert source is not None
         assert snapshot.store.document_text(found.row) == OWL
         assert source.sha256 == found.sha256
+
+
+def test_what_failed_in_passing_is_tried_again(
+    tmp_path: Path, seeds: Path, encoder: HashEncoder, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Readers, folder: Path, path: str) -> Outcome:
+        found = original(self, folder, path)
+        if path != "mill.html":
+            return found
+        return replace(found, readings=(), left_out=(LeftOut(path=path, reason="too slow", passing=True),))
+
+    original = Readers.read_file
+    monkeypatch.setattr(Readers, "read_file", fail)
+    report = build(seeds, tmp_path / "index", encoder)
+    assert report.skipped == (Skipped(source="mill.html", reason="too slow", passing=True),)
+    monkeypatch.setattr(Readers, "read_file", original)
+    read.clear()
+    assert build(seeds, tmp_path / "index", encoder).skipped == ()
+    assert read == ["mill.html"]
+
+
+def test_a_copy_is_read_itself_where_the_original_changed_meanwhile(
+    tmp_path: Path, seeds: Path, encoder: HashEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (seeds / "bridge-copy.txt").write_bytes((seeds / "bridge.txt").read_bytes())
+    original: Callable[..., Outcome] = Readers.read_file
+
+    def change(self: Readers, folder: Path, path: str) -> Outcome:
+        if path == "bridge.txt":
+            (folder / path).write_text(OWL, "utf-8")
+        return original(self, folder, path)
+
+    monkeypatch.setattr(Readers, "read_file", change)
+    build(seeds, tmp_path / "index", encoder)
+    assert documents(tmp_path / "index") == {"bridge-copy.txt": (), "bridge.txt": (), "garden.md": (), "mill.html": ()}
+
+
+def test_copies_with_other_suffixes_are_tried_themselves_where_the_first_can_not_be_read(
+    tmp_path: Path, seeds: Path, encoder: HashEncoder, read: list[str]
+) -> None:
+    data = b'{"owl": "roof"}\xff'  # neither JSON nor text that is declared to be UTF-8
+    for name in ("a.json", "b.csv"):
+        (seeds / name).write_bytes(codecs.BOM_UTF8 + data)
+    report = build(seeds, tmp_path / "index", encoder)
+    assert [skipped.source for skipped in report.skipped] == ["a.json", "b.csv"]
+    assert not any(skipped.copy_of for skipped in report.skipped)
+    assert {"a.json", "b.csv"} <= set(read)
+
+
+def test_an_archive_with_a_member_that_is_indexed_elsewhere_is_not_read_again(
+    tmp_path: Path, seeds: Path, encoder: HashEncoder, read: list[str]
+) -> None:
+    (seeds / "z.zip").write_bytes(zipped({"copy.txt": TEXTS["bridge.txt"].encode(), "owl.txt": OWL.encode()}))
+    first = build(seeds, tmp_path / "index", encoder)
+    read.clear()
+    (seeds / "mill.html").write_text("<p>The mill stands still.</p>", "utf-8")
+    second = build(seeds, tmp_path / "index", encoder)
+    assert (read, second.skipped) == (["mill.html"], first.skipped)
+    assert documents(tmp_path / "index")["bridge.txt"] == ("z.zip/copy.txt",)
+    build(seeds, tmp_path / "fresh", HashEncoder())
+    assert snapshot_tree(tmp_path / "index") == snapshot_tree(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("damage", [b"\xff" * 4096, b""])
+def test_a_journal_damaged_within_is_thrown_away(
+    tmp_path: Path, seeds: Path, encoder: HashEncoder, damage: bytes
+) -> None:
+    def interrupt(at: str, done: int, total: int) -> None:
+        if at == "check":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(seeds, tmp_path / "index", encoder, interrupt)
+    journal = IndexPaths(tmp_path / "index").journal
+    data = journal.read_bytes()
+    journal.write_bytes(data[:4096] + damage)
+    for end in ("-wal", "-shm"):
+        journal.with_name(journal.name + end).unlink(missing_ok=True)
+    assert build(seeds, tmp_path / "index", encoder).documents == 3
+
+
+def test_a_file_is_verified_under_the_limits_that_it_was_read_under(
+    tmp_path: Path, seeds: Path, encoder: HashEncoder
+) -> None:
+    (seeds / "long.txt").write_text("The owl sits. " * 50, "utf-8")
+    build(seeds, tmp_path / "index", encoder, limits=Limits(characters=100))
+    with open_index(tmp_path / "index", encoder=encoder) as opened:
+        (result,) = opened.search("Where does the owl sit?", k=1).results
+        assert opened.verify(result.citation).status == "verified"

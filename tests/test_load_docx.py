@@ -16,6 +16,7 @@ from index.load.office.docx import extract_docx
 from index.records import Extract
 from tests.office import R, changed, docx_of, p, r, shown, texts, zipped
 
+RELS = "http://schemas.openxmlformats.org/package/2006/relationships"
 STYLES = (
     '<w:style w:type="paragraph" w:default="1" w:styleId="Normal"><w:name w:val="Normal"/></w:style>'
     '<w:style w:type="paragraph" w:styleId="berschrift1"><w:name w:val="heading 1"/>'
@@ -115,12 +116,44 @@ def test_what_a_library_writes_into_an_empty_document_is_no_title_author_or_date
     assert (found.title, found.author, found.date) == ("", "", "")
 
 
-@pytest.mark.parametrize("title", ["Microsoft Word - letter.doc", "untitled", "report.docx", "Document1", "  "])
+NO_TITLES = "Microsoft Word - a.doc|untitled|Undefined|No Title Given|<4C6574746572>|a.docx|a.fh11|Document1|  "
+
+
+@pytest.mark.parametrize("title", NO_TITLES.split("|"))
 def test_a_title_that_a_program_wrote_gives_way_to_the_first_heading(title: str) -> None:
     document = docx.Document()
     document.core_properties.title = title
     document.add_heading("A letter", 1)
     assert extract_docx(saved(document), Limits()).title == "A letter"
+
+
+def test_a_title_from_a_heading_has_no_number_but_the_heading_has() -> None:
+    found = read(p("First", "berschrift1") + p("Kinds", "berschrift2") + p("Words.") + p("Second", "berschrift1"))
+    assert found.title == "First"
+    assert shown(found) == [
+        ("heading", "paragraph 1", "", "I First"),
+        ("heading", "paragraph 2", "1.1 Kinds", "1.1 Kinds"),
+        ("text", "paragraph 3", "1.1 Kinds", "Words."),
+        ("heading", "paragraph 4", "II Second", "II Second"),
+    ]
+
+
+def test_what_hangs_on_code_and_what_is_never_gone_on_with_is_kept() -> None:
+    box = f"<w:r><w:pict><w:txbxContent>{p('In a box.')}</w:txbxContent></w:pict></w:r>"
+    deleted = "<w:rPr><w:del/></w:rPr>"
+    found = read(
+        p(f"{r('x = 1')}{box}", "Code")
+        + p("Above a table.", properties=deleted)
+        + table(row(cell("a"), cell("b")), row(cell("c"), cell("d")))
+        + p("The end.", properties=deleted)
+    )
+    assert texts(found) == ["x = 1", "In a box.", "Above a table.", "a\tb", "c\td", "The end."]
+
+
+def test_a_cell_that_claims_to_span_everything() -> None:
+    wide = cell("Name", '<w:gridSpan w:val="999999999"/>')
+    found = read(table(row(wide, cell("Age"), head=True), row(cell("Ada"), cell("36"))))
+    assert texts(found) == ["Name\tAge", "Name: Ada; Name: 36"]
 
 
 def test_numbers_of_headings_and_lists() -> None:
@@ -378,7 +411,7 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512) + "EncryptedPackage".enco
         ),
         (
             changed(docx_of(""), {"word/document.xml": f"{BOMB}]><w>&i;</w>"}),
-            "damaged: its XML declares entities, as no Office program does",
+            "damaged: its XML declares entities, as no office program does",
         ),
         (
             changed(docx_of(""), {"word/document.xml": "<document>"}),
@@ -396,3 +429,22 @@ def test_a_document_that_unpacks_to_too_much() -> None:
     data = changed(docx_of(p("x")), {"word/media/a.bin": bytes(3 * 2**20)})
     with pytest.raises(Unreadable, match=r"^unpacks to 3 MiB, more than the 2 MiB that are allowed$"):
         extract_docx(data, Limits(expanded=2 * 2**20))
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "reason"),
+    [
+        ("word/_rels/document.xml.rels", f"<Relationships xmlns='{RELS}'><Relationship Id='r'/></Relationships>", ""),
+        ("_rels/.rels", "<a><Relationship Type='officeDocument' Target='word/document.xml'/></a>", "there is no Word"),
+        ("word/_rels/document.xml.rels", "<a>", "word/_rels/document.xml.rels is no XML"),
+        ("word/styles.xml", "<a>", "a part of it is no XML"),
+        ("[Content_Types].xml", "<a/>", "there is no Word"),
+    ],
+)
+def test_broken_parts_are_unreadable_or_done_without(name: str, part: str, reason: str) -> None:
+    data = changed(docx_of(p("Words."), styles=STYLES), {name: part})
+    if not reason:
+        assert texts(extract_docx(data, Limits())) == ["Words."]
+        return
+    with pytest.raises(Unreadable, match=f"^damaged: {re.escape(reason)}"):
+        extract_docx(data, Limits())

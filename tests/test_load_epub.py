@@ -223,6 +223,7 @@ def test_without_a_table_of_contents_the_headings_name_the_chapters() -> None:
             "",
             "",
         ),
+        ("<dc:title>T</dc:title><dc:creator>Ann &lt;ann@example.org&gt;</dc:creator>", "T", "Ann", ""),
         ('<dc:title>T</dc:title><dc:creator opf:role="edt">Ed</dc:creator><dc:date>2012</dc:date>', "T", "Ed", ""),
     ],
 )
@@ -351,3 +352,8 @@ def test_links_to_files_are_escaped_and_may_be_spelt_in_other_letters() -> None:
     found = extract_epub(book(files, spine=["The Storm.xhtml"]), LIMITS)
     assert shown(found) == [("text", "a", ("Storm",), "chapter 1 (Storm)")]
     assert found.blocks == (Block(start=0, end=1, kind="text", section=("Storm",)),)
+
+
+def test_code_has_plain_spaces_and_nothing_unseen() -> None:
+    chapter = page("<pre>|&#160;&#160; a\u200b\n|-- b</pre>")
+    assert extract_epub(book({"a.xhtml": chapter}), LIMITS).text == "|   a\n|-- b"

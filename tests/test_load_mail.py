@@ -10,7 +10,7 @@ import pytest
 from index.load.archive import Member
 from index.load.limits import Limits, Unreadable
 from index.load.mail.message import extract_mail, members_of_mail, members_of_mbox
-from index.load.mail.text import paragraphs, unflowed
+from index.load.mail.text import paragraphs, unflowed, without_armour
 from index.records import Extract, Location
 from index.split import split
 from tests.fakes import HashEncoder
@@ -367,3 +367,26 @@ def test_a_file_that_cannot_be_put_together_costs_itself_alone() -> None:
         Member(name="s.eml", reason="damaged in the message (UnicodeEncodeError)"),
         Member(name="a.pdf", data=b"x"),
     ]
+
+
+def test_armour_that_never_ends_stays() -> None:
+    text = "-----BEGIN PGP MESSAGE-----\na\n" * 3
+    assert without_armour(text) == (text, 0, 0)
+    closed = f"{text}-----END PGP MESSAGE-----\nb\n-----BEGIN PGP SIGNATURE-----\n"
+    assert without_armour(closed) == ("b\n-----BEGIN PGP SIGNATURE-----\n", 1, 0)
+
+
+def test_files_of_one_name() -> None:
+    names = ["a.txt", "a.txt", "a (2).txt", "a.txt", "b"]
+    parts = "".join(
+        f'--b\nContent-Type: text/plain\nContent-Disposition: attachment; filename="{name}"\n\n{at}\n'
+        for at, name in enumerate(names)
+    )
+    data = raw(f"{parts}--b--\n", "Content-Type: multipart/mixed; boundary=b")
+    found = [(member.name, member.data) for member in members_of_mail(data, LIMITS)]
+    assert found == [("a.txt", b"0"), ("a (3).txt", b"1"), ("a (2).txt", b"2"), ("a (4).txt", b"3"), ("b", b"4")]
+
+
+def test_a_date_beyond_all_clocks_is_none() -> None:
+    data = raw("Words.\n", "Date: Fri, 1 Mar 2024 10:00:00 +99999999999999999999", "Content-Type: text/plain")
+    assert extract_mail(data, LIMITS).date == ""

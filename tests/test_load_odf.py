@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from datetime import datetime
 
 import odfdo
@@ -45,6 +46,12 @@ OUTLINE = (
     '<text:outline-style><text:outline-level-style text:level="1" style:num-format="I"/>'
     '<text:outline-level-style text:level="2" style:num-format="1" text:display-levels="2"/></text:outline-style>'
 )
+
+
+def zip_part(data: bytes, name: str) -> str:
+    """Return a part of a document."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return archive.read(name).decode()
 
 
 def package(kind: str, body: str, *, outline: str = "", meta: str = "", **parts: str) -> bytes:
@@ -244,7 +251,7 @@ def test_spaces_code_formulas_and_what_is_left_out() -> None:
         "left out 1 comment",
         "left out 1 stretch of text that tracked changes delete",
         "left out 2 stretches of hidden text",
-        "left out 2 lines of the table of contents or an index",
+        "left out 2 lines of the table of contents",
     )
 
 
@@ -325,3 +332,18 @@ def test_what_cannot_be_read_says_why(data: bytes, reason: str) -> None:
     with pytest.raises(Unreadable) as raised:
         extract_odt(data, Limits())
     assert str(raised.value) == reason
+
+
+def test_comments_in_the_xml_are_passed_over() -> None:
+    styles = f"{LISTS.replace('</text:list-style>', '<!-- a -->' + '</text:list-style>')}"
+    data = package("text", "<text:p>One<!-- b --> two</text:p><!-- c --><text:p>three</text:p>")
+    content = zip_part(data, "content.xml").replace(LISTS, styles)
+    assert texts(extract_odt(changed(data, {"content.xml": content}), Limits())) == ["One two", "three"]
+
+
+def test_a_level_that_no_list_has_is_the_deepest() -> None:
+    deep = 'text:level="999999999" text:display-levels="999999999"'
+    level = f'<text:list-level-style-number {deep} style:num-format="1"/>'
+    data = package("text", "<text:p>Words.</text:p>")
+    content = zip_part(data, "content.xml").replace("</text:list-style>", f"{level}</text:list-style>", 1)
+    assert texts(extract_odt(changed(data, {"content.xml": content}), Limits())) == ["Words."]

@@ -585,3 +585,13 @@ def test_the_picture_of_an_endless_page_is_bounded() -> None:
     data = raw([page_of(4, 5).replace(b"600 800", b"10 14000"), stream(WORDS), FONT])
     image = Image.open(io.BytesIO(render_page(data, 1, 500)))
     assert image.size[1] <= 2001
+
+
+def test_the_picture_of_a_page_has_a_palette_unless_it_shows_a_photograph() -> None:
+    shades = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+
+    def draw(canvas: Canvas) -> None:
+        canvas.drawImage(ImageReader(Image.fromarray(shades)), 0, 400, 300, 300)
+
+    data = pdf(lines(SEA), draw)
+    assert [Image.open(io.BytesIO(render_page(data, number, 600))).mode for number in (1, 2)] == ["P", "RGB"]

@@ -219,6 +219,30 @@ def test_a_slide_that_is_missing_costs_itself_alone() -> None:
     assert found.notes == ("slide 1 is damaged and left out",)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [("p:cSld", "p:other"), ('type="title"', 'type="nothing"'), ("p:spTree>", "p:tree>")]
+)
+def test_a_slide_that_is_broken_costs_itself_alone(old: str, new: str) -> None:
+    slides: Any = Presentation()
+    add(slides, CONTENT, "One")
+    add(slides, CONTENT, "Two")
+    name = "ppt/slides/slide1.xml"
+    broken = _part(saved(slides), name).decode().replace(old, new)
+    found = extract_pptx(changed(saved(slides), {name: broken}), Limits())
+    assert shown(found) == [("heading", "slide 2", "", "Two")]
+    assert found.notes == ("slide 1 is damaged: what follows on it is left out",)
+
+
+@pytest.mark.parametrize("name", ["slideLayouts/slideLayout2", "slideMasters/slideMaster1"])
+def test_slides_whose_design_is_of_another_kind_are_noted(name: str) -> None:
+    slides: Any = Presentation()
+    add(slides, CONTENT, "One")
+    types = _part(saved(slides), "[Content_Types].xml").decode()
+    kind = re.sub(rf'(PartName="/ppt/{name}.xml" ContentType=")[^"]*', r"\1application/xml", types)
+    found = extract_pptx(changed(saved(slides), {"[Content_Types].xml": kind}), Limits())
+    assert found.notes == ("slide 1 is damaged and left out",)
+
+
 def test_a_slide_show_is_read() -> None:
     slides: Any = Presentation()
     add(slides, CONTENT, "One")
@@ -252,7 +276,7 @@ EMPTY = saved(Presentation())
         (changed(EMPTY, {"ppt/presentation.xml": None}), "damaged: there is no presentation in it"),
         (
             changed(EMPTY, {"ppt/presentation.xml": "<!DOCTYPE a [<!ENTITY b 'ha'>]><a>&b;</a>"}),
-            "damaged: its XML declares entities, as no Office program does",
+            "damaged: its XML declares entities, as no office program does",
         ),
     ],
     ids=["encrypted", "truncated", "none", "missing", "bomb"],

@@ -406,12 +406,13 @@ def test_a_folder_is_kept_only_when_its_build_is_done(make: Make, tmp_path: Path
     rebuilder = make(seeds=seeds)
     other = tmp_path / "other"
     other.mkdir()
-    (other / "photo.png").write_bytes(b"\x89PNG\0")
+    (other / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n\0")
     rebuilder.start(other)
     state = rebuilder.wait(PATIENCE)
     assert (state.outcome, state.message, state.seeds) == (
         "failed",
-        f"nothing readable in {other}: 1 skipped; photo.png: binary file; put documents into it",
+        f"nothing readable in {other}: 1 skipped; photo.png: "
+        "picture (PNG), not text: put scans into a PDF; put documents into it",
         str(other),
     )
     assert rebuilder.folder() == seeds

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from index.load.limits import Limits, Unreadable
 from index.load.walk import MAX_BYTES
@@ -96,7 +97,7 @@ def members_of_zip(data: bytes, limits: Limits) -> Iterator[Member]:
         files = [(name, info) for name, _, info in named if not name.endswith("/")]
         _refuse_encrypted([info for _, info in files])
         taken = {name for name, _ in files}
-        seen: set[str] = set()
+        seen: dict[str, int] = {}
         closed: set[str] = set()
         room = limits.expanded
         for at, (name, info) in enumerate(files):
@@ -104,7 +105,11 @@ def members_of_zip(data: bytes, limits: Limits) -> Iterator[Member]:
                 yield Member(name=shown(name), reason=left_over(len(files) - at, "file", limits))
                 return
             folder = _closed_folder(name)
-            if not folder:
+            if any(str(above) in taken for above in PurePosixPath(name).parents):
+                yield Member(
+                    name=shown(name), reason="its folder is called like a file of the archive: rename one of them"
+                )
+            elif not folder:
                 member = _member(archive, info, name, apart(name, seen, taken), room)
                 room -= len(member.data)
                 yield member
@@ -169,19 +174,21 @@ def _closed_folder(name: str) -> str:
     return ""
 
 
-def apart(name: str, seen: set[str], taken: Collection[str]) -> str:
-    """Return ``name``, or for its second file a name that no other has, ``a (2).txt``; ``seen`` grows by it.
+def apart(name: str, seen: dict[str, int], taken: Collection[str]) -> str:
+    """Return ``name``, or for its second file a name that no other has, ``a (2).txt``.
 
+    ``seen`` holds the names given out so far, each with the last number beside it, and grows by this one;
     ``taken`` are the names that files have of their own.
     """
     stem, dot, suffix = name.rpartition(".")
     if not stem or "/" in suffix:
         stem, dot, suffix = name, "", ""
-    other, number = name, 2
+    other, number = name, seen.get(name, 1)
     while other in seen or (other != name and other in taken):
-        other = f"{stem} ({number}){dot}{suffix}"
         number += 1
-    seen.add(other)
+        other = f"{stem} ({number}){dot}{suffix}"
+    seen[name] = number
+    seen.setdefault(other, 1)
     return other
 
 

@@ -1,8 +1,12 @@
-"""Words as a reader sees them: without control characters, odd spaces and ligatures, and titles that are none."""
+"""Words as a reader sees them: without control characters, odd spaces and ligatures, and titles that are none.
+
+Also the words in which readers say what they left out.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
 
 MAX_TITLE = 300
@@ -19,17 +23,21 @@ _GAPS = re.compile(r"[ \t]+")
 _AROUND_LINE_ENDS = re.compile(r" *\n[ \n]*")
 
 _NO_TITLE = re.compile(
-    r"untitled( document)?|unbenannt|ohne titel|sans titre|sin título|senza titolo|título|title|titel|titre|"
+    r"untitled( document)?|undefined|no title given|<[0-9a-f]+>|unbenannt|ohne titel|sans titre|sin título|"
+    r"senza titolo|título|title|titel|titre|"
     r"(document|dokument|word[- ]document|word-dokument|presentation|präsentation|présentation) ?\d*|"
     r"powerpoint[- ]presentation|powerpoint-präsentation|présentation powerpoint|presentación de powerpoint|"
     r"(slide|folie) ?\d+|microsoft (word|powerpoint)( - .*)?|"
-    r".*\.(docx?|docm|dotx?|odt|ott|rtf|txt|wpd|wps|tex|dvi|pdf|html?|pptx?|pptm|potx?|ppsx?|odp|otp|xlsx?|indd|qxp)",
+    r".*\.(docx?|docm|dotx?|odt|ott|rtf|txt|wpd|wps|tex|dvi|pdf|html?|pptx?|pptm|potx?|ppsx?|odp|otp|xlsx?|indd|qxp|"
+    r"fh\d{1,2})",
     re.IGNORECASE | re.DOTALL,
 )
 _NO_AUTHOR = frozenset(
     "python-docx python-pptx openpyxl user author autor auteur admin administrator root owner unknown none "
     "anonymous".split()
 ) | {"apache poi", "microsoft office user", "windows user", "windows-benutzer", "utilisateur windows"}
+_MAIL_ADDRESS = re.compile(r" ?<[^<>\s]+@[^<>\s]+>")
+_PLURAL = re.compile(r"\{(\w+)\}")
 
 
 def verbatim_words(words: str) -> str:
@@ -46,15 +54,25 @@ def running_words(words: str) -> str:
     return _AROUND_LINE_ENDS.sub("\n", _GAPS.sub(" ", words)).strip()
 
 
+def one_line(words: str) -> str:
+    """Return running text without line ends."""
+    words = running_words(words)
+    return words.replace("\n", " ") if "\n" in words else words
+
+
 def title_of(raw: str | None) -> str:
     """Return a document's title on one line, or nothing where a program or a file name speaks, not a person."""
-    words = " ".join(running_words(raw or "").split())
+    words = one_line(raw or "")
     return "" if len(words) > MAX_TITLE or _NO_TITLE.fullmatch(words) else words
 
 
 def author_of(raw: str | None) -> str:
-    """Return a document's author on one line, or nothing where it names a program or no one."""
-    words = " ".join(running_words(raw or "").split())
+    """Return a document's author on one line, or nothing where it names a program or no one.
+
+    Of a name with a mail address in angle brackets, the name is kept.
+    """
+    words = one_line(raw or "")
+    words = _MAIL_ADDRESS.sub("", words) or words
     return "" if len(words) > MAX_TITLE or words.casefold() in _NO_AUTHOR else words
 
 
@@ -65,3 +83,14 @@ def day_of(raw: str | None) -> str:
         return date.fromisoformat(day).isoformat() if len(day) == 10 else ""
     except ValueError:
         return ""
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words; ``what`` has the endings of many in braces: ``stretch{es} of text``."""
+    ending = "" if number == 1 else r"\1"
+    return f"{number:,} {_PLURAL.sub(ending, what)}"
+
+
+def left_out(counts: Mapping[str, int], names: Mapping[str, str]) -> list[str]:
+    """Return a note for each kind of thing that was left out; ``names`` are as ``counted`` takes them."""
+    return [f"left out {counted(counts[kind], what)}" for kind, what in names.items() if counts.get(kind)]

@@ -40,7 +40,9 @@ _BINARY = _ZIPPED | {"pdf", "xls"}
 _SPOKEN = {"text": "plain text", "markdown": "Markdown", "mail": "a mail message", "mbox": "a mailbox"}
 """How a format is called where it is not by its letters."""
 
-_HTML = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
+_HTML = re.compile(
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).){0,2000}-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
+)
 _PDF = re.compile(rb"%PDF-\d")
 _FIELD = rb"[!-9;-~]+[ \t]*:"
 _HEADERS = re.compile(rb"(?:" + _FIELD + rb"[^\n]*\n(?:[ \t][^\n]*\n)*)+")

@@ -99,8 +99,14 @@ def _read(name: str, data: bytes, limits: Limits, beat: Callable[[], None]) -> E
 
 
 def _cut(found: Extract, most: int) -> Extract:
-    """Return a document without the blocks that end beyond ``most`` characters, and a note that says so."""
-    blocks = tuple(block for block in found.blocks if block.end <= most)
+    """Return a document without what stands beyond ``most`` characters, and a note that says so."""
+    whole = [block for block in found.blocks if block.end <= most]
+    cut = next((block for block in found.blocks if block.start < most < block.end), None)
+    if cut is not None:
+        end = max(found.text.rfind(space, cut.start, most) for space in " \n\t")
+        body = found.text[cut.start : end if end > cut.start else most].rstrip()
+        whole += [replace(cut, end=cut.start + len(body))] if body else []
+    blocks = tuple(whole)
     end = blocks[-1].end if blocks else 0
     left = len(found.text) - end
     return replace(

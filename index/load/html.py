@@ -19,6 +19,8 @@ _UNSEEN = frozenset(
 )
 _AROUND = frozenset("nav footer aside".split())
 _AROUND_ROLES = frozenset("navigation banner contentinfo search complementary menu menubar toolbar dialog".split())
+_NOTES = frozenset("note doc-footnote doc-footnotes doc-endnote doc-endnotes".split())
+"""Roles of what belongs to the text wherever it is set."""
 _AROUND_NAMES = frozenset(
     "nav nav-panel navbar navigation menu sidebar breadcrumb breadcrumbs footer cookie cookies cookie-banner skip-link "
     "related toc".split()
@@ -204,6 +206,8 @@ def _apart(element: html.HtmlElement) -> str:
     if element.tag in _UNSEEN or "hidden" in element.attrib:
         return "unseen"
     role = (element.get("role") or "").lower()
+    if role in _NOTES:
+        return ""
     if element.tag in _AROUND or role in _AROUND_ROLES:
         return "around"
     if element.tag in ("html", "body", "main", "article"):

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 class Unreadable(ValueError):
     """A document can't be read; the message is the reason as the coverage report shows it."""
 
+    def __init__(self, reason: str, *, passing: bool = False) -> None:
+        """Name the reason; one that is ``passing`` is not the document's fault, and the next build tries again."""
+        super().__init__(reason)
+        self.passing = passing
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:

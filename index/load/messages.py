@@ -12,6 +12,8 @@ from index.load.limits import Limits
 from index.load.read import Begun, LeftOut, Reading
 
 _HEAD = struct.Struct("<cQ")
+_LONGEST = 2**32
+"""Bytes of a message; no document within the limits needs as many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,9 @@ class ReadTask:
     """What it is called: relative to the seeds."""
     limits: Limits
     only: str = ""
+    """Path of the one document that is wanted; all where it is empty."""
     done: tuple[str, ...] = ()
+    """Paths of documents that are known already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +37,11 @@ class DrawTask:
 
     file: str
     path: str
-    member: str
+    document: str
     """The document's path; the same as ``path`` where it is the file itself."""
     limits: Limits
     number: int
+    """From 1."""
     width: int
     """Of the picture, in pixels."""
 
@@ -66,17 +71,22 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 def send(stream: IO[bytes], message: Message) -> None:
-    """Write a message and bring it on its way."""
+    """Write a message and send it off."""
     body = msgspec.msgpack.encode(message)
     stream.write(_HEAD.pack(_NAMES[type(message)], len(body)) + body)
     stream.flush()
 
 
 def receive(stream: IO[bytes]) -> Message | None:
-    """Return the next message, or nothing where the other side has gone."""
+    """Return the next message, or nothing where the other side has gone or talks nonsense."""
     head = stream.read(_HEAD.size)
     if len(head) < _HEAD.size:
         return None
     name, size = _HEAD.unpack(head)
+    if name not in _KINDS or size > _LONGEST:
+        return None
     body = stream.read(size)
-    return msgspec.msgpack.decode(body, type=_KINDS[name]) if len(body) == size else None
+    try:
+        return msgspec.msgpack.decode(body, type=_KINDS[name])
+    except msgspec.MsgspecError:
+        return None

@@ -37,6 +37,8 @@ class LeftOut:
 
     path: str
     reason: str
+    passing: bool = False
+    """It may be otherwise another time, so the next build tries again."""
 
 
 Event = Begun | Reading | LeftOut
@@ -69,7 +71,7 @@ def read_document(path: str, data: bytes, limits: Limits, tell: Tell = tell_nobo
             raise Unreadable("holds documents, but is none itself")
         found = extract(name, data, limits, lambda: tell(Begun(path=path)))
     except Unreadable as error:
-        return LeftOut(path=path, reason=str(error))
+        return LeftOut(path=path, reason=str(error), passing=error.passing)
     except MemoryError:
         return LeftOut(path=path, reason=out_of_memory(limits))
     except RecursionError:
@@ -127,13 +129,14 @@ class _Walk:
             yield from self._members(path, name, data, depth + 1)
 
     def _members(self, path: str, name: str, data: bytes, depth: int) -> Iterator[Event]:
-        if depth > self._limits.depth:
-            yield from self._leave_out(path, f"lies within {self._limits.depth} archives, the most that are opened")
-            return
         empty = name not in FORMATS
         try:
             for member in unpacker(name)(data, self._limits):
                 empty = False
+                if depth > self._limits.depth:
+                    within = f"lies within {self._limits.depth} archives, the most that are opened"
+                    yield from self._leave_out(path if name not in FORMATS else f"{path}/{member.name}", within)
+                    return
                 yield from self._member(path, member, depth)
                 if self._expanded > self._limits.expanded:
                     most = self._limits.expanded // 2**20

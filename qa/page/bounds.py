@@ -14,7 +14,9 @@ MAX_PATTERNS, MAX_PATTERN = 100, 1000
 """Patterns of documents in one question, and characters of one."""
 
 AT_ONCE = 2 * (os.cpu_count() or 1)
-"""Questions, passages, pictures and verifications worked on at a time, however they are asked for."""
+"""Questions and passages worked on at a time, however they are asked for."""
+FILES_AT_ONCE = 2
+"""The same for what reads files anew, verifications and pictures: one waits while the other is read."""
 WAIT_SECONDS = 10.0
 """How long one waits for its turn."""
 
@@ -22,8 +24,8 @@ WAIT_SECONDS = 10.0
 class Turns:
     """Lets few enough work at a time. Thread-safe."""
 
-    def __init__(self) -> None:
-        self._free = threading.BoundedSemaphore(AT_ONCE)
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        self._free = threading.BoundedSemaphore(at_once)
 
     @contextmanager
     def one(self) -> Iterator[None]:

@@ -25,7 +25,7 @@ from qa.answer import Answer, Citation, Context, DocumentStatus, Verification
 from qa.engine import Index
 from qa.feedback import Feedback, judgement
 from qa.page import uploads
-from qa.page.bounds import Turns, check_size, check_whole
+from qa.page.bounds import FILES_AT_ONCE, Turns, check_size, check_whole
 from qa.page.discretion import Discretion, discreet
 from qa.page.records import AddedFiles, EarlierSnapshot, IndexStatus
 from qa.question import check_question
@@ -58,7 +58,7 @@ class Service:
         self._rebuilder = rebuilder
         self._watcher = watcher
         self._feedback = Feedback(root)
-        self._turns = Turns()
+        self._turns, self._file_turns = Turns(), Turns(FILES_AT_ONCE)
         self._placing = threading.Lock()
         self.discretion = Discretion(self._roots, private=private)
 
@@ -123,7 +123,7 @@ class Service:
         """
         check_whole("number", number, 1, 1_000_000)
         check_whole("width", width, 100, 2000)
-        with self._turns.one():
+        with self._file_turns.one():
             return base64.b64encode(self.index.draw_page(link, number, width)).decode()
 
     @discreet
@@ -133,7 +133,7 @@ class Service:
         Args:
             link: The "link" of a citation, which begins with "seedqa:".
         """
-        with self._turns.one():
+        with self._file_turns.one():
             check = self.index.verify(link)
         return replace(check, detail=self.discretion.line(check.detail))
 

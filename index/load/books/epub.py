@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 
 from lxml import etree, html
 
-from index.load.archive import open_zip
 from index.load.assemble import Assembly
-from index.load.books.opf import CONTENTS, COVER, Entry, Files, Package, read_package
+from index.load.books.opf import CONTENTS, COVER, Entry, Package, read_package
+from index.load.clean import counted, verbatim_words
 from index.load.decode import decode
 from index.load.html import read_html
 from index.load.join import LEVELS, append
 from index.load.limits import Limits, Unreadable
+from index.load.office.parts import Parts
 from index.records import Extract
 
 _XHTML = "{http://www.w3.org/1999/xhtml}"
@@ -30,14 +32,14 @@ def extract_epub(data: bytes, limits: Limits) -> Extract:
 
     Cover and table of contents are left out, with a note. Raises Unreadable where the book is damaged or locked.
     """
-    with open_zip(data, limits) as archive:
-        package = read_package(archive)
-        book = _Book(Files(archive), package)
+    with Parts(data, limits) as parts:
+        package = read_package(parts)
+        book = _Book(parts, package)
         for number, path in enumerate(package.spine, 1):
             if book.assembly.length >= limits.characters:
-                left = len(package.spine) - number + 1
+                left = counted(len(package.spine) - number + 1, "chapter{s}")
                 over = f"longer than {limits.characters} characters"
-                book.assembly.notes.append(f"left out the last {left} chapter{'s' if left > 1 else ''}: {over}")
+                book.assembly.notes.append(f"left out the last {left}: {over}")
                 break
             book.read(number, path)
     return book.finish()
@@ -46,10 +48,10 @@ def extract_epub(data: bytes, limits: Limits) -> Extract:
 class _Book:
     """A book in the making."""
 
-    def __init__(self, files: Files, package: Package) -> None:
+    def __init__(self, parts: Parts, package: Package) -> None:
         self.assembly = Assembly("chapter")
         self.assembly.sections.title = package.title
-        self._files = files
+        self._parts = parts
         self._package = package
         self._entries: dict[str, list[Entry]] = defaultdict(list)
         for entry in package.entries:
@@ -69,7 +71,7 @@ class _Book:
         if path and self._package.media_types.get(path, "") not in _READ:
             self._others += 1
             return
-        root = _tree(self._files.read(path) or b"")
+        root = _tree(self._parts, path)
         if root is None:
             self._missing.append(number)
             return
@@ -132,9 +134,9 @@ class _Book:
             more = ", …" if len(self._missing) > _SHOWN_NUMBERS else ""
             notes.append(f"missing or damaged: chapter{'s' if len(self._missing) > 1 else ''} {numbers}{more}")
         if self._others:
-            notes.append(f"left out {self._others} file{'s' if self._others > 1 else ''} of another kind than text")
+            notes.append(f"left out {counted(self._others, 'file{s} of another kind than text')}")
         if self._pictures:
-            notes.append(f"left out {self._pictures} picture{'s' if self._pictures > 1 else ''}")
+            notes.append(f"left out {counted(self._pictures, 'picture{s}')}")
         notes += self._notes[:_SHOWN_NOTES]
         if len(self._notes) > _SHOWN_NOTES:
             notes.append(f"{len(self._notes) - _SHOWN_NOTES} more notes of this kind on other chapters")
@@ -147,17 +149,16 @@ def _letters(words: str) -> str:
     return "".join(filter(str.isalnum, words)).casefold()
 
 
-def _tree(data: bytes) -> etree._Element | None:
-    """Return the root of a chapter: of XHTML, or of HTML where it is not well-formed; None where there is nothing.
+def _tree(parts: Parts, path: str) -> etree._Element | None:
+    """Return the root of a chapter: of XHTML, or of HTML where it is not well-formed; None where none can be read.
 
     Entities stay as they are: those of HTML are known to its reader, and no others are expanded.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     try:
-        return etree.fromstring(data, parser)
-    except etree.XMLSyntaxError:
-        pass  # a chapter that is no XML is common, and read as browsers do
-    try:
+        data = parts.read(path)
+        with suppress(etree.XMLSyntaxError):  # a chapter that is no XML is common, and read as browsers do
+            return etree.fromstring(data, parser)
         text, _ = decode(data, html=True)
         loose = html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
         return html.document_fromstring(text.encode("utf-8", "replace"), parser=loose)
@@ -169,8 +170,11 @@ def _prepare(root: etree._Element) -> dict[str, list[int]]:
     """Make a tree of XHTML one of HTML, without numbers of pages; return the levels of its headings by letters."""
     levels: dict[str, list[int]] = defaultdict(list)
     for element in list(root.iter(etree.Element)):
+        element.text, element.tail = (words and verbatim_words(words) for words in (element.text, element.tail))
         tag = element.tag.removeprefix(_XHTML)
-        element.tag = "div" if tag in _PART_OF_THE_TEXT else tag
+        shown = "div" if tag in _PART_OF_THE_TEXT else tag
+        if shown != element.tag:  # lxml refuses to write anew what it took from a broken file
+            element.tag = shown
         if _is_number_beside_the_text(element):
             for child in list(element):
                 element.remove(child)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import posixpath
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 from lxml import etree
 
-from index.load.archive import DAMAGE, read_member
-from index.load.clean import author_of, day_of, running_words, title_of
+from index.load.clean import author_of, day_of, one_line, title_of
 from index.load.limits import Unreadable
+from index.load.office.parts import Parts, beside
 
 _CONTAINER, _ENCRYPTION = "META-INF/container.xml", "META-INF/encryption.xml"
 _OPF = "{http://www.idpf.org/2007/opf}"
@@ -55,28 +53,27 @@ class Package:
     entries: tuple[Entry, ...]
 
 
-def read_package(archive: zipfile.ZipFile) -> Package:
+def read_package(parts: Parts) -> Package:
     """Return the package of an EPUB file. Raises Unreadable where it has none or its text is encrypted."""
-    files = Files(archive)
-    path = _package_path(files)
-    root = files.xml(path)
+    path = _package_path(parts)
+    root = _root(parts, path)
     if root is None:
         raise Unreadable(f"damaged: no e-book, {path or 'its package'} is missing")
     items = {item.get("id", ""): item for item in root.iterfind("{*}manifest/{*}item")}
-    paths = {name: files.resolve(path, item.get("href", ""))[0] for name, item in items.items()}
+    paths = {name: resolved(parts, path, item.get("href", ""))[0] for name, item in items.items()}
     spine = tuple(paths.get(ref.get("idref", ""), "") for ref in root.iterfind("{*}spine/{*}itemref"))
     if not spine:
         raise Unreadable("damaged: no e-book, its package names no chapters")
-    _refuse_encrypted(files, spine)
+    _refuse_encrypted(parts, spine)
     contents = [name for name, item in items.items() if "nav" in item.get("properties", "").split()]
     navigation = paths[contents[0]] if contents else ""
-    around = dict(_guide(files, path, root))
+    around = dict(_guide(parts, path, root))
     entries: list[Entry] = []
-    if navigation and (nav := files.xml(navigation)) is not None:
-        entries = list(_nav_entries(files, navigation, nav))
-        around |= dict(_landmarks(files, navigation, nav))
+    if navigation and (nav := _root(parts, navigation)) is not None:
+        entries = list(_nav_entries(parts, navigation, nav))
+        around |= dict(_landmarks(parts, navigation, nav))
     if not entries:
-        entries = list(_ncx_entries(files, paths, root, items))
+        entries = list(_ncx_entries(parts, paths, root, items))
     return Package(
         title=title_of(_main_title(root)),
         author=author_of(", ".join(_authors(root))),
@@ -89,60 +86,42 @@ def read_package(archive: zipfile.ZipFile) -> Package:
     )
 
 
-class Files:
-    """The files of an archive by the paths that its documents name, which may differ in upper and lower case."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-        self._members = {member.filename: member for member in archive.infolist()}
-        self._folded = {name.casefold(): name for name in self._members}
-
-    def named(self, ending: str) -> str:
-        """Return the first path that ends in ``ending``, or an empty string."""
-        return min((name for name in self._members if name.endswith(ending)), default="")
-
-    def resolve(self, base: str, href: str) -> tuple[str, str]:
-        """Return path and fragment of a link in file ``base``."""
-        link, _, fragment = href.partition("#")
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(base), unquote(link))) if link else base
-        return (path if path in self._members else self._folded.get(path.casefold(), path)), unquote(fragment)
-
-    def read(self, path: str) -> bytes | None:
-        """Return what a file holds, or None where it is missing or damaged."""
-        member = self._members.get(path)
-        try:
-            return read_member(self._archive, member) if member else None
-        except DAMAGE:
-            return None
-
-    def xml(self, path: str) -> etree._Element | None:
-        """Return the root of a file of XML, as far as it can be read, or None."""
-        data = self.read(path)
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True, remove_comments=True)
-        try:
-            return etree.fromstring(data, parser) if data else None
-        except etree.XMLSyntaxError:
-            return None
+def resolved(parts: Parts, base: str, href: str) -> tuple[str, str]:
+    """Return path and fragment of a link in the file ``base``; books are not exact about upper and lower case."""
+    link, _, fragment = href.partition("#")
+    return parts.spelt(beside(base, unquote(link))) if link else base, unquote(fragment)
 
 
-def _package_path(files: Files) -> str:
-    container = files.xml(_CONTAINER)
+def _root(parts: Parts, path: str) -> etree._Element | None:
+    """Return the root of a file as far as it can be read: what it says helps, but the chapters do without."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True, remove_comments=True)
+    try:
+        data = parts.read(path)
+        return etree.fromstring(data, parser) if data else None
+    except (Unreadable, etree.XMLSyntaxError):
+        return None
+
+
+def _package_path(parts: Parts) -> str:
+    container = _root(parts, _CONTAINER)
     roots = [] if container is None else [root.get("full-path", "") for root in container.iter("{*}rootfile")]
-    return files.resolve("", roots[0])[0] if roots and roots[0] else files.named(".opf")
+    if roots and roots[0]:
+        return resolved(parts, "", roots[0])[0]
+    return min((name for name in parts if name.endswith(".opf")), default="")
 
 
-def _refuse_encrypted(files: Files, spine: tuple[str, ...]) -> None:
-    root = files.xml(_ENCRYPTION)
+def _refuse_encrypted(parts: Parts, spine: tuple[str, ...]) -> None:
+    root = _root(parts, _ENCRYPTION)
     for locked in root.iter("{*}EncryptedData") if root is not None else ():
         methods = {method.get("Algorithm", "") for method in locked.iterfind("{*}EncryptionMethod")}
-        targets = {files.resolve("", target.get("URI", ""))[0] for target in locked.iter("{*}CipherReference")}
+        targets = {resolved(parts, "", target.get("URI", ""))[0] for target in locked.iter("{*}CipherReference")}
         if not methods <= _FONT_METHODS and targets & set(spine):
             raise Unreadable("encrypted: copy protection (DRM) locks its text; use a copy without it")
 
 
 def words_of(element: etree._Element | None) -> str:
     """Return all words of an element on one line."""
-    return "" if element is None else " ".join(running_words("".join(element.itertext())).split())
+    return "" if element is None else one_line("".join(element.itertext()))
 
 
 def _refined(root: etree._Element, wanted: str) -> dict[str, str]:
@@ -180,34 +159,34 @@ def _date(root: etree._Element) -> str:
     return next((dates[event] for event in _DATES if dates.get(event, "") > "0102"), "")
 
 
-def _guide(files: Files, path: str, root: etree._Element) -> Iterator[tuple[str, str]]:
+def _guide(parts: Parts, path: str, root: etree._Element) -> Iterator[tuple[str, str]]:
     for reference in root.iterfind("{*}guide/{*}reference"):
         if kind := _AROUND.get(reference.get("type", "").lower()):
-            yield files.resolve(path, reference.get("href", ""))[0], kind
+            yield resolved(parts, path, reference.get("href", ""))[0], kind
 
 
-def _landmarks(files: Files, path: str, nav: etree._Element) -> Iterator[tuple[str, str]]:
+def _landmarks(parts: Parts, path: str, nav: etree._Element) -> Iterator[tuple[str, str]]:
     for landmarks in nav.iter("{*}nav"):
         if "landmarks" in landmarks.get(f"{_OPS}type", "").split():
             for link in landmarks.iter("{*}a"):
                 if kind := _AROUND.get(link.get(f"{_OPS}type", "").strip()):
-                    yield files.resolve(path, link.get("href", ""))[0], kind
+                    yield resolved(parts, path, link.get("href", ""))[0], kind
 
 
-def _nav_entries(files: Files, path: str, nav: etree._Element) -> Iterator[Entry]:
+def _nav_entries(parts: Parts, path: str, nav: etree._Element) -> Iterator[Entry]:
     """Yield the lines of the table of contents of EPUB 3."""
     for contents in nav.iter("{*}nav"):
         if "toc" not in contents.get(f"{_OPS}type", "").split():
             continue
         for link in contents.iter("{*}a"):
             depth = sum(1 for _ in link.iterancestors("{*}ol"))
-            target, fragment = files.resolve(path, link.get("href", ""))
+            target, fragment = resolved(parts, path, link.get("href", ""))
             if words := words_of(link):
                 yield Entry(path=target, fragment=fragment, title=words, depth=max(1, depth))
 
 
 def _ncx_entries(
-    files: Files, paths: dict[str, str], root: etree._Element, items: dict[str, etree._Element]
+    parts: Parts, paths: dict[str, str], root: etree._Element, items: dict[str, etree._Element]
 ) -> Iterator[Entry]:
     """Yield the lines of the table of contents of EPUB 2."""
     spine = root.find("{*}spine")
@@ -215,10 +194,10 @@ def _ncx_entries(
     listed = [name for name, item in items.items() if item.get("media-type") == kind]
     named = spine.get("toc", "") if spine is not None else ""
     path = paths.get(named) or (paths[listed[0]] if listed else "")
-    ncx = files.xml(path)
+    ncx = _root(parts, path)
     for point in ncx.iter("{*}navPoint") if ncx is not None else ():
         content = point.find("{*}content")
-        target, fragment = files.resolve(path, content.get("src", "") if content is not None else "")
+        target, fragment = resolved(parts, path, content.get("src", "") if content is not None else "")
         depth = 1 + sum(1 for _ in point.iterancestors("{*}navPoint"))
         if words := words_of(point.find("{*}navLabel")):
             yield Entry(path=target, fragment=fragment, title=words, depth=depth)

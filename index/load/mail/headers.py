@@ -10,11 +10,11 @@ from email.headerregistry import Address, BaseHeader
 from email.message import Message
 from email.utils import getaddresses
 
-from index.load.clean import running_words
+from index.load.clean import one_line
 from index.load.decode import decode
 from index.load.limits import Unreadable
 
-BROKEN = (HeaderParseError, ValueError, LookupError, TypeError, AttributeError)
+BROKEN = (HeaderParseError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
 """What the standard library raises over messages that no program should have written; each was met."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -22,7 +22,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 def header(message: Message, name: str) -> str:
     """Return a header's words on one line, or an empty string where it is missing."""
     parsed = parsed_header(message, name)
-    return one_line(str(parsed)) if parsed is not None else ""
+    return legible(str(parsed)) if parsed is not None else ""
 
 
 def parsed_header(message: Message, name: str) -> BaseHeader | str | None:
@@ -39,11 +39,11 @@ def parsed_header(message: Message, name: str) -> BaseHeader | str | None:
     return None
 
 
-def one_line(words: str) -> str:
-    """Return words without line ends, control characters and what is left of bytes that could not be decoded."""
+def legible(words: str) -> str:
+    """Return words on one line, without control characters and what is left of bytes that could not be decoded."""
     with suppress(UnicodeError):  # a character may be split between two encoded words
         words = words.encode("utf-8", "surrogateescape").decode("utf-8")
-    return " ".join(running_words(words).split())
+    return one_line(words)
 
 
 def _readable(value: str) -> str:
@@ -68,7 +68,7 @@ def people(message: Message, name: str) -> list[str]:
         found = []
     if not found:
         found = getaddresses([str(parsed)])
-    spoken = (one_line(words) or one_line(address) for words, address in found)
+    spoken = (legible(words) or legible(address) for words, address in found)
     return [words for words in spoken if words and words != "<>"]
 
 

@@ -11,6 +11,7 @@ from lxml import etree, html
 
 from index.load.archive import Member, apart, left_over
 from index.load.assemble import LINE, PARAGRAPH, Assembly
+from index.load.clean import counted, verbatim_words
 from index.load.html import read_html
 from index.load.join import append
 from index.load.limits import Limits, Unreadable
@@ -51,7 +52,7 @@ def extract_mail(data: bytes, limits: Limits) -> Extract:
     for body in parts.bodies:
         text = text_of(body)
         if body.get_content_type() == "text/html":
-            found = read_html(_without_layout(text))
+            found = read_html(_without_layout(verbatim_words(text)))
             append(assembly, found, 1)
             assembly.notes += found.notes
         else:
@@ -71,14 +72,10 @@ def _notes(parts: Parts, signatures: int, *, sealed: bool) -> list[str]:
     if sealed:
         notes.append("encrypted: its text is left out; save it decrypted")
     if parts.pictures:
-        notes.append(f"left out {_counted(parts.pictures, 'picture')} in the text")
+        notes.append(f"left out {counted(parts.pictures, 'picture{s}')} in the text")
     if signatures:
-        notes.append(f"left out {_counted(signatures, 'digital signature')}")
+        notes.append(f"left out {counted(signatures, 'digital signature{s}')}")
     return notes
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'s' if number > 1 else ''}"
 
 
 def _typed(body: Message, text: str) -> str:
@@ -131,12 +128,13 @@ def members_of_mail(data: bytes, limits: Limits) -> Iterator[Member]:
     """
     files = parts_of(parse(data)).files
     names = [name_of(part, number) for number, part in enumerate(files, 1)]
-    seen: set[str] = set()
+    taken = frozenset(names)
+    seen: dict[str, int] = {}
     for at, (name, part) in enumerate(zip(names, files, strict=True)):
         if at == limits.members:
             yield Member(name=name, reason=left_over(len(files) - at, "file", limits))
             return
-        own = apart(name, seen, names)
+        own = apart(name, seen, taken)
         try:
             content = payload_of(part)
         except Unreadable as error:

@@ -12,7 +12,7 @@ import webencodings
 from index.load.archive import shown
 from index.load.decode import decode
 from index.load.limits import Unreadable
-from index.load.mail.headers import BROKEN, header, one_line
+from index.load.mail.headers import BROKEN, header, legible
 
 _SIGNATURES = frozenset(("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"))
 _SEALED = frozenset(("application/pkcs7-mime", "application/x-pkcs7-mime", "multipart/encrypted"))
@@ -196,6 +196,6 @@ def _named(part: Message) -> str:
         return ""
     holder = Message()
     holder["subject"] = raw.replace("\r", "").replace("\n", "")
-    name = header(holder, "subject") if "=?" in raw else one_line(raw)
+    name = header(holder, "subject") if "=?" in raw else legible(raw)
     name = shown(name.replace("\\", "/").rpartition("/")[2].strip())
     return "" if name.strip(". ") == "" else name

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from index.load.clean import verbatim_words
 
 _MARKS = re.compile(r"[> ]*")
-_ARMOUR = re.compile(
-    r"^[> ]*-----BEGIN PGP (MESSAGE|SIGNATURE)-----$.*?^[> ]*-----END PGP \1-----$\n?", re.MULTILINE | re.DOTALL
-)
+_BEGIN = re.compile(r"^[> ]*-----BEGIN PGP (MESSAGE|SIGNATURE)-----$", re.MULTILINE)
+_ENDS = {kind: re.compile(rf"^[> ]*-----END PGP {kind}-----$\n?", re.MULTILINE) for kind in ("MESSAGE", "SIGNATURE")}
 _SIGNED = re.compile(
     r"^-----BEGIN PGP SIGNED MESSAGE-----\n(?:Hash: [^\n]*\n)*\n?(.*?)(?=^-----BEGIN PGP SIGNATURE-----$|\Z)",
     re.MULTILINE | re.DOTALL,
@@ -41,9 +41,22 @@ def unflowed(text: str, *, delsp: bool) -> str:
 def without_armour(text: str) -> tuple[str, int, int]:
     """Return text without what only programs read: how many encrypted parts and how many signatures it had."""
     text = _SIGNED.sub(lambda signed: _DASHES.sub("", signed.group(1)), text)
-    kinds = [found.group(1) for found in _ARMOUR.finditer(text)]
-    encrypted = kinds.count("MESSAGE")
-    return _ARMOUR.sub("", text), encrypted, len(kinds) - encrypted
+    kept: list[str] = []
+    kinds: Counter[str] = Counter()
+    endless: set[str] = set()
+    at = 0
+    for begin in _BEGIN.finditer(text):
+        kind = begin.group(1)
+        if begin.start() < at or kind in endless:  # else a text of beginnings is searched to its end for each
+            continue
+        end = _ENDS[kind].search(text, begin.end())
+        if end is None:
+            endless.add(kind)
+            continue
+        kept.append(text[at : begin.start()])
+        kinds[kind] += 1
+        at = end.end()
+    return "".join((*kept, text[at:])), kinds["MESSAGE"], kinds["SIGNATURE"]
 
 
 def paragraphs(text: str) -> Iterator[str]:

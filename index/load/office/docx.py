@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import docx
-from docx.document import Document
-from docx.opc.rel import _Relationship
+from docx.exceptions import PythonDocxError
 from lxml import etree
 
 from index.load.assemble import Assembly
-from index.load.clean import running_words, verbatim_words
+from index.load.clean import one_line, running_words
 from index.load.limits import Limits, Unreadable
-from index.load.office.package import DAMAGE, damage, open_package, parse
-from index.load.office.rows import Cell, Row, add_table
-from index.load.office.wordstyles import Lists, Styles, qn, switched_on, value
+from index.load.office.package import DAMAGE, damage, open_package
+from index.load.office.parts import Facts, parsed, whole
+from index.load.office.rows import Cell, Row, add_table, span_of
+from index.load.office.wordstyles import Lists, Styles, outline_level, qn, switched_on, value
 from index.load.office.wordtext import ALTERNATIVES, GONE, SHELLS, Inline, Inlines, chosen, is_prompt
+from index.load.office.writing import Writing
 from index.records import Extract
 
-_LEFT_OUT = {
-    "picture": ("picture", "pictures"),
-    "chart": ("chart", "charts"),
-    "diagram": ("diagram", "diagrams"),
-    "comment": ("comment", "comments"),
-    "deleted": ("stretch of text that tracked changes delete", "stretches of text that tracked changes delete"),
-    "hidden": ("stretch of hidden text", "stretches of hidden text"),
-    "contents": ("line of the table of contents", "lines of the table of contents"),
-    "inserted": ("inserted file", "inserted files"),
-}
-_WORD = re.compile(r"\w")
+_FIRST_ROW = re.compile(r"[0-9A-F]*[2367ABEF][0-9A-F]", re.IGNORECASE)
+"""Of the flags of a table's look in hexadecimal digits, that of the first row, 0x0020, is set."""
+_PARTS = ("styles", "numbering", "footnotes", "endnotes", "comments")
+_AROUND = ("header", "footer")
 
 
 def extract_docx(data: bytes, limits: Limits) -> Extract:
@@ -41,43 +36,60 @@ def extract_docx(data: bytes, limits: Limits) -> Extract:
     Raises Unreadable where it is encrypted, damaged or no Word document.
     """
     package = open_package(data, limits)
+    opened = _opened(package.stream)
+    reader = _Reader(opened, limits)
+    reader.blocks(opened.body)
+    return reader.finish(package.facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """What python-docx gives out: the body, and the parts around it by their kinds."""
+
+    body: etree._Element
+    parts: Mapping[str, etree._Element]
+    around: tuple[etree._Element, ...]
+    """Headers and footers of pages."""
+
+
+def _opened(stream: io.BytesIO) -> _Opened:
     try:
-        document = docx.Document(package.stream)
+        document = docx.Document(stream)
         body = document.element.find(qn("w:body"))
-        reader = _Reader(document, limits)
-    except DAMAGE as error:
+        links = [link for link in document.part.rels.values() if not link.is_external]
+        raw = [(link.reltype.rpartition("/")[2], bytes(link.target_part.blob)) for link in links]
+    except (*DAMAGE, PythonDocxError) as error:
         raise Unreadable(damage(error, "Word document")) from error
     if body is None:
         raise Unreadable("damaged: the Word document in it has no body")
-    reader.blocks(body)
-    reader.flush()
-    return reader.finish(package.title, package.author, package.date)
+    return _Opened(
+        body=body,
+        parts={kind: parsed(part, f"the part with its {kind}") for kind, part in raw if kind in _PARTS},
+        around=tuple(parsed(part, f"a {kind} of pages") for kind, part in raw if kind in _AROUND),
+    )
 
 
 class _Reader:
     """Walks the body once, from top to bottom."""
 
-    def __init__(self, document: Document, limits: Limits) -> None:
-        self._assembly = Assembly("paragraph")
-        self._limits = limits
-        parts = {rel.reltype.rpartition("/")[2]: rel.target_part.blob for rel in _inner(document)}
-        self._styles = Styles(_root(parts.get("styles")))
-        self._lists = Lists(_root(parts.get("numbering")))
-        self._notes = {kind: _by_id(_root(parts.get(f"{kind}s")), f"w:{kind}") for kind in ("footnote", "endnote")}
-        self._inlines = Inlines(self._styles)
-        comments = _root(parts.get("comments"))
-        self._inlines.left_out["comment"] = 0 if comments is None else len(comments.findall(qn("w:comment")))
-        around = (rel for rel in _inner(document) if rel.reltype.endswith(("/header", "/footer")))
-        self._around = any(_WORD.search("".join(parse(rel.target_part.blob).itertext(qn("w:t")))) for rel in around)
-        self._number = 0
+    def __init__(self, opened: _Opened, limits: Limits) -> None:
+        parts = opened.parts
+        self._writing = Writing(Assembly("paragraph"), limits)
+        self._styles = Styles(parts.get("styles"))
+        self._lists = Lists(parts.get("numbering"))
+        self._notes = {kind: _by_id(parts.get(f"{kind}s"), f"w:{kind}") for kind in ("footnote", "endnote")}
+        self._left_out = self._writing.left_out
+        self._inlines = Inlines(self._styles, self._left_out)
+        comments = parts.get("comments")
+        self._left_out["comment"] = 0 if comments is None else len(comments.findall(qn("w:comment")))
+        self._writing.around = any("".join(part.itertext(qn("w:t"))).strip() for part in opened.around)
         self._open: Inline | None = None
-        self._code: list[tuple[str, int, int]] = []
 
     def blocks(self, container: etree._Element) -> None:
         """Add the paragraphs and tables of a body, table cell, text box or note."""
         for element in container:
             tag = element.tag
-            if self._assembly.length >= self._limits.characters:
+            if self._writing.full:
                 return
             if tag == qn("w:p"):
                 self._paragraph(element)
@@ -86,15 +98,15 @@ class _Reader:
             elif tag == ALTERNATIVES:
                 self.blocks(chosen(element))
             elif tag in GONE:
-                self._inlines.left_out["deleted"] += 1
+                self._left_out["deleted"] += 1
             elif tag in SHELLS and not is_prompt(element):
                 if _is_contents(element):
                     lines = ("".join(p.itertext(qn("w:t"))).strip() for p in element.iter(qn("w:p")))
-                    self._inlines.left_out["contents"] += sum(1 for line in lines if line)
+                    self._left_out["contents"] += sum(1 for line in lines if line)
                 else:
                     self.blocks(element)
             elif tag == qn("w:altChunk"):
-                self._inlines.left_out["inserted"] += 1
+                self._left_out["inserted"] += 1
 
     def _paragraph(self, paragraph: etree._Element) -> None:
         properties = paragraph.find(qn("w:pPr"))
@@ -107,27 +119,23 @@ class _Reader:
             return
         raw = "".join(inline.words)
         if style.code:
-            self._number += 1
-            self._code.append((verbatim_words(raw) + "\n", self._number, 0))
+            self._writing.code(raw)
+            self._hanging(inline)
             return
-        self.flush()
         words = running_words(raw)
         marker = self._marker(properties, name)
         if style.contents:
-            self._inlines.left_out["contents"] += bool(words)
-        elif words:
-            self._number += 1
-            level = _outline(properties) or style.heading
-            if level:
-                self._assembly.heading(min(level, 6), marker + words, self._number)
-            else:
-                self._assembly.block("text", marker + words, self._number)
+            self._left_out["contents"] += bool(words)
+            words = ""
+        self._writing.paragraph(marker, words, _outline(properties) or style.heading)
         self._hanging(inline)
 
-    def flush(self) -> None:
-        """End a stretch of code: its paragraphs are its lines."""
-        self._assembly.runs("code", self._code)
-        self._code = []
+    def _end_open(self) -> None:
+        """Add a paragraph with which no other goes on after all."""
+        inline, self._open = self._open, None
+        if inline is not None:
+            self._writing.paragraph("", running_words("".join(inline.words)))
+            self._hanging(inline)
 
     def _marker(self, properties: etree._Element | None, name: str) -> str:
         listed = self._styles.paragraph(name).list
@@ -135,22 +143,21 @@ class _Reader:
         if own is not None:
             number, level = value(own.find(qn("w:numId"))), value(own.find(qn("w:ilvl")))
             number = number or (listed[0] if listed else "")
-            listed = (number, int(level) if level.isdecimal() else listed[1] if listed else 0)
+            listed = (number, whole(level, listed[1] if listed else 0))
         return self._lists.marker(*listed, name) if listed and listed[0] != "0" else ""
 
     def _hanging(self, inline: Inline) -> None:
         """Add the notes and text boxes of a paragraph after it."""
-        number = max(self._number, 1)
         boxes = inline.boxes
         for kind, key, mark in inline.notes:
             note = self._notes[kind].get(key)
             if note is not None:
-                aside = Inline()
-                self._assembly.block("text", f"{mark} {self._flat(note, aside).words}".strip(), number)
-                boxes += aside.boxes
+                hung = Inline()
+                self._writing.aside(mark, self._flat(note, hung).words)
+                boxes += hung.boxes
         for box in boxes:
             self.blocks(box)
-            self.flush()
+            self._writing.end_code()
 
     def _flat(self, container: etree._Element, aside: Inline) -> Cell:
         """Return what a cell or note says on one line; what hangs on it goes to ``aside``."""
@@ -161,7 +168,7 @@ class _Reader:
             name = "" if properties is None else value(properties.find(qn("w:pStyle")))
             inline = Inline(notes=aside.notes, boxes=aside.boxes)
             self._inlines.read(paragraph, inline)
-            words = " ".join(running_words("".join(inline.words)).split())
+            words = one_line("".join(inline.words))
             marker = self._marker(properties, name)
             if words:
                 parts.append(marker + words)
@@ -169,14 +176,15 @@ class _Reader:
         return Cell(words=" ".join(parts), strong=strong and bool(parts))
 
     def _table(self, table: etree._Element) -> None:
-        self.flush()
+        self._end_open()
+        self._writing.end_code()
         deleted = f"{qn('w:trPr')}/{qn('w:del')}"
         rows = [row for row in _inside(table, qn("w:tr")) if row.find(deleted) is None]
         grid = [list(_inside(row, qn("w:tc"))) for row in rows]
         if self._is_layout(grid):
             for cell in (cell for cells in grid for cell in cells):
                 self.blocks(cell)
-                self.flush()
+                self._writing.end_code()
             return
         aside = Inline()
         found: list[Row] = []
@@ -185,18 +193,17 @@ class _Reader:
         for at, (row, cells) in enumerate(zip(rows, grid, strict=True)):
             above = self._cells(row, cells, above, aside)
             names = switched_on(row.find(f"{qn('w:trPr')}/{qn('w:tblHeader')}")) or (named and at == 0)
-            one = Row(cells=tuple(above.values()), number=self._number + 1, names=names)
-            self._number += bool(one.words)
+            one = Row(cells=tuple(above.values()), number=self._writing.number + 1, names=names)
+            self._writing.number += bool(one.words)
             found.append(one)
-        add_table(self._assembly, found)
+        add_table(self._writing.assembly, found)
         self._hanging(aside)
 
     def _cells(
         self, row: etree._Element, cells: list[etree._Element], above: dict[int, Cell], aside: Inline
     ) -> dict[int, Cell]:
         """Return the cells of a row by their column; one that is merged with the cell above it says the same."""
-        before = value(row.find(f"{qn('w:trPr')}/{qn('w:gridBefore')}"))
-        column = int(before) if before.isdecimal() else 0
+        column = span_of(value(row.find(f"{qn('w:trPr')}/{qn('w:gridBefore')}")), 0)
         found = {0: Cell(words="", span=column)} if column else {}
         for element in cells:
             span = value(element.find(f"{qn('w:tcPr')}/{qn('w:gridSpan')}"))
@@ -204,7 +211,7 @@ class _Reader:
             cell = self._flat(element, aside)
             if merge is not None and value(merge) in ("", "continue") and column in above and not cell.words:
                 cell = above[column]
-            found[column] = replace(cell, span=max(1, int(span)) if span.isdecimal() else 1)
+            found[column] = replace(cell, span=span_of(span))
             column += found[column].span
         return found
 
@@ -225,27 +232,13 @@ class _Reader:
         """Say whether the table's style sets the first row apart, and the table lets it."""
         style = value(table.find(f"{qn('w:tblPr')}/{qn('w:tblStyle')}"))
         look = table.find(f"{qn('w:tblPr')}/{qn('w:tblLook')}")
-        first = value(look, "w:firstRow") or str(int(value(look) or "0", 16) >> 5 & 1)
-        return first in ("1", "true", "on") and self._styles.names_columns(style)
+        first = value(look, "w:firstRow") or _FIRST_ROW.fullmatch(value(look))
+        return first not in (None, "0", "false", "off") and self._styles.names_columns(style)
 
-    def finish(self, title: str, author: str, date: str) -> Extract:
+    def finish(self, facts: Facts) -> Extract:
         """Return what was read, and say what was not."""
-        if self._assembly.length >= self._limits.characters:
-            self._assembly.notes.append(f"left out what follows the first {self._limits.characters} characters")
-        for kind, (one, several) in _LEFT_OUT.items():
-            if count := self._inlines.left_out[kind]:
-                self._assembly.notes.append(f"left out {count} {one if count == 1 else several}")
-        if self._around:
-            self._assembly.notes.append("left out headers and footers of pages")
-        return self._assembly.finish(title=title, author=author, date=date)
-
-
-def _inner(document: Document) -> list[_Relationship]:
-    return [rel for rel in document.part.rels.values() if not rel.is_external]
-
-
-def _root(part: bytes | None) -> etree._Element | None:
-    return None if part is None else parse(part)
+        self._end_open()
+        return self._writing.finish(facts)
 
 
 def _by_id(root: etree._Element | None, tag: str) -> dict[str, etree._Element]:
@@ -270,5 +263,4 @@ def _is_contents(element: etree._Element) -> bool:
 
 def _outline(properties: etree._Element | None) -> int:
     """Return the level of heading that a paragraph claims for itself, or 0."""
-    level = "" if properties is None else value(properties.find(qn("w:outlineLvl")))
-    return int(level) + 1 if level.isdecimal() and int(level) < 9 else 0
+    return 0 if properties is None else outline_level(value(properties.find(qn("w:outlineLvl"))))

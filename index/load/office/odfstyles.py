@@ -10,6 +10,8 @@ from functools import cache
 from lxml import etree
 
 from index.load.office.numbering import BULLET, Counters, Level
+from index.load.office.parts import whole
+from index.load.office.stylenames import heading_level, is_code
 
 _NAMESPACE = "urn:oasis:names:tc:opendocument:xmlns:"
 _PREFIXES = {
@@ -28,9 +30,9 @@ _PREFIXES = {
     "xlink": "http://www.w3.org/1999/xlink",
     "xml": "http://www.w3.org/XML/1998/namespace",
 }
+_LEVELS = 10
+"""Of a list or of headings, at most."""
 _ESCAPED = re.compile(r"_([0-9a-f]{2,4})_")
-_NAMED_HEADING = re.compile(r"heading ([1-9])(?!\d)")
-_NAMED_CODE = re.compile(r"preformatted( text)?|source ?code|code( block)?|verbatim|listing")
 
 
 @cache
@@ -40,10 +42,9 @@ def tag(name: str) -> str:
     return f"{{{_PREFIXES[prefix]}}}{local}"
 
 
-def whole(element: etree._Element, name: str, default: int) -> int:
-    """Return an attribute that is a whole number, or ``default``."""
-    raw = element.get(tag(name), "")
-    return int(raw) if raw.isdecimal() and len(raw) < 10 else default
+def number_of(element: etree._Element, name: str, otherwise: int) -> int:
+    """Return an attribute that is a number, or ``otherwise``."""
+    return whole(element.get(tag(name)), otherwise)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +108,8 @@ class Styles:
         weight = next((mark.get(tag("fo:font-weight")) for mark in marks if mark.get(tag("fo:font-weight"))), "normal")
         lists = (one.get(tag("style:list-style-name")) for one in chain)
         return Style(
-            heading=next((level for one in names if (level := _heading(one))), 0),
-            code=any(_NAMED_CODE.fullmatch(one) for one in names),
+            heading=next(filter(None, map(heading_level, names)), 0),
+            code=any(map(is_code, names)),
             strong=weight in ("bold", "600", "700", "800", "900") or "table heading" in names,
             hidden=any(mark.get(tag("text:display")) == "none" for mark in marks),
             list=next((one for one in lists if one), ""),
@@ -119,24 +120,19 @@ def _shown_name(name: str) -> str:
     return _ESCAPED.sub(lambda found: chr(int(found.group(1), 16)), name).casefold()
 
 
-def _heading(name: str) -> int:
-    found = _NAMED_HEADING.match(name)
-    return int(found.group(1)) if found else int(name == "title")
-
-
 def _level(element: etree._Element) -> tuple[int, Level]:
-    at = whole(element, "text:level", 1)
+    at = min(number_of(element, "text:level", 1), _LEVELS)
     kind = etree.QName(element).localname
     if not kind.endswith(("-number", "outline-level-style")):
         return at - 1, Level(style="-")
-    shown = whole(element, "text:display-levels", 1)
+    shown = number_of(element, "text:display-levels", 1)
     number = ".".join(f"%{one}" for one in range(max(1, at - shown + 1), at + 1))
     before, after = (element.get(tag(f"style:num-{name}"), "") for name in ("prefix", "suffix"))
     style = element.get(tag("style:num-format"), "")
     return at - 1, Level(
         style=style[:1],
         pattern=f"{before}{number}{after}" if style else "",
-        start=whole(element, "text:start-value", 1),
+        start=number_of(element, "text:start-value", 1),
     )
 
 
@@ -192,5 +188,5 @@ class Lists:
         if heading.get(tag("text:is-list-header")) == "true":
             return ""
         if heading.get(tag("text:restart-numbering")) == "true":
-            self._counters.restart("", level - 1, whole(heading, "text:start-value", 1))
+            self._counters.restart("", level - 1, number_of(heading, "text:start-value", 1))
         return self._counters.marker("", level - 1, self._styles.outline)

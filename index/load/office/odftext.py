@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from lxml import etree
 
 from index.load.office.formula import MATHML, formula
-from index.load.office.odfstyles import Lists, Place, Style, Styles, tag, whole
+from index.load.office.odfpackage import Package
+from index.load.office.odfstyles import Lists, Place, Style, number_of, tag
 
 _SPACES = re.compile(r"[ \t\r\n]+")
 _UNSEEN = frozenset(map(tag, "svg:title svg:desc text:ruby-text text:hidden-text text:hidden-paragraph".split()))
@@ -53,12 +54,11 @@ class Inline:
 class Flow:
     """Follows text from top to bottom, counts list items on the way, and what is left out."""
 
-    def __init__(self, styles: Styles, part: Callable[[str], etree._Element | None]) -> None:
-        """``part`` returns the root of a part of the package by its name, for formulas, which are parts."""
-        self.left_out: Counter[str] = Counter()
-        self._part = part
-        self._styles = styles
-        self._lists = Lists(styles)
+    def __init__(self, package: Package, left_out: Counter[str]) -> None:
+        self._left_out = left_out
+        self._package = package
+        self._styles = package.styles
+        self._lists = Lists(package.styles)
 
     def items(self, container: etree._Element, place: Place | None = None) -> Iterator[Paragraph | etree._Element]:
         """Yield the paragraphs in a container, and its tables and drawings as the elements that they are."""
@@ -68,24 +68,25 @@ class Flow:
                 place = None  # only the first paragraph of a list item has its number
             elif element.tag == tag("text:list"):
                 yield from self._list(element, place)
-            elif element.tag == tag("table:table") or (isinstance(element.tag, str) and is_drawing(element)):
+            elif element.tag == tag("table:table") or is_drawing(element):
                 yield element
             elif element.tag in _AROUND:
                 if element.get(tag("text:display")) == "none":
-                    self.left_out["hidden"] += 1
+                    self._left_out["hidden"] += 1
                 else:
                     yield from self.items(element)
             elif element.tag in _INDEXES:
                 lines = element.iter(tag("text:p"), tag("text:h"))
-                self.left_out["contents"] += sum(1 for line in lines if "".join(line.itertext()).strip())
+                kind = "contents" if element.tag == tag("text:table-of-content") else "index"
+                self._left_out[kind] += sum(1 for line in lines if "".join(line.itertext()).strip())
             elif element.tag == tag("text:tracked-changes"):
-                self.left_out["deleted"] += sum(1 for _ in element.iter(tag("text:deletion")))
+                self._left_out["deleted"] += sum(1 for _ in element.iter(tag("text:deletion")))
 
     def _list(self, element: etree._Element, above: Place | None) -> Iterator[Paragraph | etree._Element]:
         place = self._lists.enter(element, above)
         for item in element:
             if item.tag == tag("text:list-item"):
-                yield from self._item(item, replace(place, start=whole(item, "text:start-value", -1)))
+                yield from self._item(item, replace(place, start=number_of(item, "text:start-value", -1)))
             elif item.tag == tag("text:list-header"):
                 yield from self._item(item, place, counted=False)
 
@@ -103,7 +104,7 @@ class Flow:
         style = self._styles.of("paragraph", name)
         level = style.heading
         if element.tag == tag("text:h"):
-            level = max(1, whole(element, "text:outline-level", 1))
+            level = max(1, number_of(element, "text:outline-level", 1))
         marker = self._lists.marker(place, name) if place else ""
         if element.tag == tag("text:h") and not marker:
             marker = self._lists.outline(element, level)
@@ -112,20 +113,19 @@ class Flow:
     def read(self, paragraph: Paragraph, into: Inline) -> None:
         """Add the words of a paragraph to ``into``."""
         if paragraph.style.hidden:
-            self.left_out["hidden"] += 1
+            self._left_out["hidden"] += 1
         else:
             self._inside(paragraph.element, into, strong=paragraph.style.strong)
 
     def _inside(self, parent: etree._Element, into: Inline, *, strong: bool) -> None:
         _say(parent.text, into, strong=strong)
         for element in parent:
-            if isinstance(element.tag, str):
-                self._piece(element, into, strong=strong)
+            self._piece(element, into, strong=strong)
             _say(element.tail, into, strong=strong)
 
     def _piece(self, element: etree._Element, into: Inline, *, strong: bool) -> None:
         if element.tag == tag("text:s"):
-            into.words.append(" " * min(whole(element, "text:c", 1), 1000))
+            into.words.append(" " * min(number_of(element, "text:c", 1), 1000))
         elif element.tag == tag("text:tab"):
             into.words.append("\t")
         elif element.tag == tag("text:line-break"):
@@ -133,7 +133,7 @@ class Flow:
         elif element.tag == tag("text:note"):
             self._note(element, into)
         elif element.tag == tag("office:annotation"):
-            self.left_out["comment"] += 1
+            self._left_out["comment"] += 1
         elif words := self._formula(element):
             into.words.append(f" {words} ")
         elif is_drawing(element):
@@ -141,7 +141,7 @@ class Flow:
         elif element.tag == tag("text:span"):
             style = self._styles.of("text", element.get(tag("text:style-name"), ""))
             if style.hidden:
-                self.left_out["hidden"] += 1
+                self._left_out["hidden"] += 1
             else:
                 self._inside(element, into, strong=strong or style.strong)
         elif element.tag not in _UNSEEN:
@@ -153,8 +153,7 @@ class Flow:
         if element is None:
             return ""
         own = element.find(f"{MATHML}math")
-        link = element.get(tag("xlink:href"), "")
-        root = self._part(f"{link}/content.xml") if own is None and link and "://" not in link else own
+        root = self._package.object(element.get(tag("xlink:href"), "")) if own is None else own
         return formula(root) if root is not None and root.tag == f"{MATHML}math" else ""
 
     def _note(self, element: etree._Element, into: Inline) -> None:
@@ -178,4 +177,4 @@ def _say(raw: str | None, into: Inline, *, strong: bool) -> None:
 
 def is_drawing(element: etree._Element) -> bool:
     """Say whether an element is a frame, shape or group of shapes."""
-    return bool(element.tag.startswith(_DRAWINGS)) and element.tag != tag("draw:a")
+    return str(element.tag).startswith(_DRAWINGS) and element.tag != tag("draw:a")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from lxml import etree
 from pptx import Presentation
@@ -20,9 +20,11 @@ from pptx.slide import Slide
 from index.load.assemble import Assembly
 from index.load.limits import Limits, Unreadable
 from index.load.office.numbering import BULLET, numeral
-from index.load.office.package import DAMAGE, damage, open_package, parse
+from index.load.office.package import DAMAGE, damage, open_package
+from index.load.office.parts import Facts, parsed, whole
 from index.load.office.rows import add_table
 from index.load.office.slideparts import rows_of, rows_of_chart, title_of_chart, words_of, words_of_diagram
+from index.load.office.writing import reading_order, what_is_left_out
 from index.records import Extract
 
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
@@ -59,11 +61,14 @@ def extract_pptx(data: bytes, limits: Limits) -> Extract:
         try:
             slide = slides.part.related_slide(name)
             layout = _Layout(slide)
-        except DAMAGE:
+        except (*DAMAGE, PythonPptxError):
             reader.assembly.notes.append(f"slide {number} is damaged and left out")
             continue
-        reader.slide(slide, layout, number)
-    return reader.finish(package.title, package.author, package.date)
+        try:
+            reader.slide(slide, layout, number)
+        except (PythonPptxError, ValueError):  # elements lack a part of their own, or say what no schema allows
+            reader.assembly.notes.append(f"slide {number} is damaged: what follows on it is left out")
+    return reader.finish(package.facts)
 
 
 class _Layout:
@@ -115,13 +120,13 @@ class _Reader:
             self.assembly.heading(level, words, number)
         self._shapes(one for one in shapes if one not in titles)
         self._notes(slide)
-        comments = [rel.target_part.blob for rel in slide.part.rels.values() if _is_comments(rel.reltype)]
-        self._left_out["comment"] += sum(
-            1 for part in comments for element in parse(part) if etree.QName(element).localname == "cm"
-        )
+        for rel in slide.part.rels.values():
+            if rel.reltype.rpartition("/")[2] == "comments":
+                self._left_out["comment"] += len(parsed(rel.target_part.blob, "a part with comments").findall("{*}cm"))
 
     def _shapes(self, shapes: Iterable[BaseShape]) -> None:
-        for shape in _in_order(shapes, self._band):
+        placed = ((shape.top or 0, shape.left or 0, shape) for shape in shapes)
+        for shape in reading_order(placed, self._band):
             if _placeholder(shape) in _AROUND:
                 self._left_out["footer"] += any(map(words_of, _paragraphs(shape)))
             elif isinstance(shape, GroupShape):
@@ -143,7 +148,8 @@ class _Reader:
 
     def _frame(self, frame: GraphicFrame) -> None:
         if frame.has_table:
-            add_table(self.assembly, rows_of(frame.table._tbl, self._number))
+            for table in frame.element.iter(qn("a:tbl")):
+                add_table(self.assembly, rows_of(table, self._number))
             return
         if frame.has_chart:
             self._chart(frame)
@@ -157,13 +163,13 @@ class _Reader:
         except KeyError:
             self._left_out["object"] += 1
             return
-        for words in words_of_diagram(parse(part.blob)):
+        for words in words_of_diagram(parsed(part.blob, "a diagram")):
             self.assembly.block("text", words, self._number)
 
     def _chart(self, frame: GraphicFrame) -> None:
         try:
             title, rows = title_of_chart(frame.chart), rows_of_chart(frame.chart, self._number)
-        except DAMAGE:  # its part is missing, or of a kind that python-pptx doesn't know
+        except (*DAMAGE, PythonPptxError):  # its part is missing, or of a kind that python-pptx doesn't know
             self._left_out["chart"] += 1
             return
         self.assembly.block("text", title, self._number)
@@ -177,19 +183,15 @@ class _Reader:
                 self.assembly.block("text", opening + words, self._number)
                 opening = ""
 
-    def finish(self, title: str, author: str, date: str) -> Extract:
+    def finish(self, facts: Facts) -> Extract:
         """Return what was read, and say what was not."""
-        kinds = ("picture", "chart", "object", "comment")
-        names = {"object": "embedded object", **{kind: kind for kind in kinds if kind != "object"}}
-        for kind in kinds:
-            if count := self._left_out[kind]:
-                self.assembly.notes.append(f"left out {count} {names[kind]}{'' if count == 1 else 's'}")
+        self.assembly.notes += what_is_left_out(self._left_out)
         if self._left_out["footer"]:
             self.assembly.notes.append("left out dates, footers and numbers of slides")
         if self._hidden:
             which = ", ".join(map(str, self._hidden))
             self.assembly.notes.append(f"hidden, but read: slide{'' if len(self._hidden) == 1 else 's'} {which}")
-        return self.assembly.finish(title=title, author=author, date=date)
+        return self.assembly.finish(title=facts.title, author=facts.author, date=facts.date)
 
 
 def _unfold(tree: etree._Element) -> None:
@@ -217,22 +219,10 @@ def _paragraphs(shape: BaseShape) -> list[etree._Element]:
     return [] if body is None else body.findall(qn("a:p"))
 
 
-def _in_order(shapes: Iterable[BaseShape], band: int) -> Iterator[BaseShape]:
-    """Yield shapes from top to bottom, those beside each other from left to right."""
-    rows: list[list[BaseShape]] = []
-    for shape in sorted(shapes, key=lambda one: one.top or 0):
-        if rows and (shape.top or 0) - (rows[-1][0].top or 0) < band:
-            rows[-1].append(shape)
-        else:
-            rows.append([shape])
-    for row in rows:
-        yield from sorted(row, key=lambda one: one.left or 0)
-
-
 def _marker(paragraph: etree._Element, styles: list[etree._Element], reached: dict[int, int]) -> str:
     """Return the bullet or number before a paragraph; ``reached`` holds the numbers of each level so far."""
     properties = paragraph.find(qn("a:pPr"))
-    level = int(properties.get("lvl", "0")) if properties is not None else 0
+    level = whole(properties.get("lvl")) if properties is not None else 0
     holds = [properties, *(style.find(qn(f"a:lvl{level + 1}pPr")) for style in styles)]
     found = (one for holder in holds if holder is not None for one in holder if one.tag in _BULLETS)
     bullet = next(found, None)
@@ -241,11 +231,7 @@ def _marker(paragraph: etree._Element, styles: list[etree._Element], reached: di
     if bullet is None or bullet.tag != qn("a:buAutoNum"):
         reached.pop(level, None)
         return "" if bullet is None or bullet.tag == qn("a:buNone") else BULLET
-    reached[level] = reached[level] + 1 if level in reached else int(bullet.get("startAt", "1"))
+    reached[level] = reached[level] + 1 if level in reached else whole(bullet.get("startAt"), 1)
     form = _AUTO.fullmatch(bullet.get("type", ""))
     style, shape = form.groups() if form else ("arabic", "Period")
     return _AUTO_FORMS[shape].format(numeral(reached[level], _AUTO_STYLES[style]))
-
-
-def _is_comments(kind: str) -> bool:
-    return kind.rpartition("/")[2] == "comments"

@@ -6,9 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from index.load.assemble import LINE, PARAGRAPH, Assembly
+from index.load.office.parts import whole
 
 MAX_NAME = 100
 """Characters of a column's name; a table with a longer one at its head has no names there, but text."""
+_WIDEST = 1_000
+"""Columns that a cell is taken to span at most; what says more is damaged, and would take memory for each."""
+
+
+def span_of(raw: str | None, otherwise: int = 1) -> int:
+    """Return how many columns a cell says that it spans."""
+    return min(max(otherwise, whole(raw, otherwise)), _WIDEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

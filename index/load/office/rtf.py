@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from index.load.clean import author_of, day_of, title_of
 from index.load.limits import Limits, Unreadable
+from index.load.office.parts import Facts
 from index.load.office.rtfbody import NO_OUTLINE, Body, Sink
 from index.load.office.rtftable import Definition
 from index.load.office.rtfwords import (
@@ -24,14 +25,6 @@ from index.records import Extract
 _BEGINS = re.compile(rb"(\xef\xbb\xbf)?\s*\{\s*\\rtf")
 _DEEPEST = 5_000
 """Groups within groups; more are an attack or an accident."""
-
-_LEFT_OUT = {
-    "picture": ("picture", "pictures"),
-    "comment": ("comment", "comments"),
-    "deleted": ("stretch of text that tracked changes delete", "stretches of text that tracked changes delete"),
-    "hidden": ("stretch of hidden text", "stretches of hidden text"),
-    "contents": ("line of the table of contents", "lines of the table of contents"),
-}
 
 
 @dataclass(slots=True, frozen=True)
@@ -69,8 +62,7 @@ class _Reader:
     """Follows the tokens once, with a stack of states."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._body = Body()
+        self._body = Body(limits)
         self._now = _State(self._body.sink)
         self._stack: list[_State] = []
         self._encoding = "cp1252"
@@ -101,7 +93,7 @@ class _Reader:
             elif kind == "}":
                 self._to_skip = 0
                 self._close()
-                if not self._stack or self._body.assembly.length >= self._limits.characters:
+                if not self._stack or self._body.writing.full:
                     break
             elif self._to_skip and name not in ("u", "par"):
                 self._to_skip -= 1
@@ -112,7 +104,7 @@ class _Reader:
                 self._word(name, number)
                 self._optional = False
         else:
-            self._body.assembly.notes.append("cut short: its last groups are not closed; what is there is read")
+            self._body.writing.assembly.notes.append("cut short: its last groups are not closed; what is there is read")
         self._flush()
         self._body.end()
 
@@ -143,11 +135,11 @@ class _Reader:
         if now.target in ("skipped", "twice", "info", "fonts", "creatim", "revtim", "picture", "comment"):
             return
         if now.target == "around":
-            self._body.left_out["around"] += bool(words.strip())
+            self._body.writing.around |= bool(words.strip())
         elif now.target == "styles":
             self._name_style(words)
         elif now.gone and now.sink.kind != "title":
-            self._body.left_out[now.gone] += bool(words.strip())
+            self._body.writing.left_out[now.gone] += bool(words.strip())
         else:
             now.sink.say(words, bold=now.bold)
 
@@ -203,7 +195,7 @@ class _Reader:
         elif target in ("box", "marker"):
             self._now = replace(now, sink=Sink(target))
         else:
-            self._body.left_out[target] += target in ("picture", "comment")
+            self._body.writing.left_out[target] += target in ("picture", "comment")
             self._now = replace(now, target=target)
 
     def _font(self, name: str, number: int) -> None:
@@ -304,14 +296,7 @@ class _Reader:
 
     def finish(self) -> Extract:
         """Return what was read, and say what was not."""
-        if self._body.assembly.length >= self._limits.characters:
-            self._body.assembly.notes.append(f"left out what follows the first {self._limits.characters} characters")
-        for kind, (one, several) in _LEFT_OUT.items():
-            if count := self._body.left_out[kind]:
-                self._body.assembly.notes.append(f"left out {count} {one if count == 1 else several}")
-        if self._body.left_out["around"]:
-            self._body.assembly.notes.append("left out headers and footers of pages")
         times = self._times["creatim"] or self._times["revtim"]
         day = f"{times.get('yr', 0):04d}-{times.get('mo', 0):02d}-{times.get('dy', 0):02d}"
         title, author = (self._names[kind].take() for kind in ("title", "author"))
-        return self._body.assembly.finish(title=title_of(title), author=author_of(author), date=day_of(day))
+        return self._body.writing.finish(Facts(title=title_of(title), author=author_of(author), date=day_of(day)))

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from index.load.assemble import Assembly
-from index.load.clean import running_words, verbatim_words
+from index.load.clean import one_line, running_words
+from index.load.limits import Limits
 from index.load.office.rows import Cell
 from index.load.office.rtftable import Definition, Table
+from index.load.office.stylenames import heading_level, is_code, is_contents
+from index.load.office.writing import Writing
 
-_HEADING = re.compile(r"heading ([1-9])(?!\d)")
-_CONTENTS = re.compile(r"(toc|contents) (\d|heading)|table of figures")
-_CODE = re.compile(r"(html )?preformatted( text)?|source ?code|code( block)?|verbatim|listing|plain text code")
 _SYMBOLS = re.compile("[\uf000-\uf0ff]")
 _DOTS = "•·▪▫‣◦●○■□§➢✓"
 _DOT = re.compile(rf"[{_DOTS}\-–—*o]")
@@ -49,16 +48,13 @@ class Sink:
 class Body:
     """The document below the control words."""
 
-    def __init__(self) -> None:
-        self.assembly = Assembly("paragraph")
+    def __init__(self, limits: Limits) -> None:
+        self.writing = Writing(Assembly("paragraph"), limits)
         self.sink = Sink("body")
         self.marker = ""
         """Of the list item that begins, as it is written."""
         self.row = Definition()
-        self.left_out: Counter[str] = Counter()
-        self._number = 0
         self._table: Table | None = None
-        self._code: list[tuple[str, int, int]] = []
         self._hanging: list[tuple[str, str]] = []
 
     def hang(self, mark: str, words: str) -> None:
@@ -70,38 +66,32 @@ class Body:
         self._end_table()
         marker = self._marker()
         raw = self.sink.take()
-        if _CODE.fullmatch(style):
-            self._number += 1
-            self._code.append((verbatim_words(raw) + "\n", self._number, 0))
+        if is_code(style):
+            self.writing.code(raw)
+            self._hang()
             return
-        self._end_code()
         if not marker and (found := _TYPED.match(raw)):
             marker, raw = "- ", raw[found.end() :]
         words = running_words(raw)
-        if words and _CONTENTS.match(style):
-            self.left_out["contents"] += 1
-        elif words:
-            self._number += 1
-            level = _level(style, outline)
-            if level:
-                self.assembly.heading(level, marker + words, self._number)
-            else:
-                self.assembly.block("text", marker + words, self._number)
+        if words and is_contents(style):
+            self.writing.left_out["contents"] += 1
+            words = ""
+        self.writing.paragraph(marker, words, outline + 1 if 0 <= outline < NO_OUTLINE else heading_level(style))
         self._hang()
 
     def cell(self) -> None:
         """End a cell."""
-        self._end_code()
+        self.writing.end_code()
         self._table = self._table or Table()
         strong, marker = self.sink.strong, self._marker()
-        words = " ".join(running_words(self.sink.take()).split())
+        words = one_line(self.sink.take())
         self._table.cells.append(Cell(words=marker + words if words else "", strong=strong and bool(words)))
 
     def end_row(self) -> None:
         """End a row; its definition holds for the next one too, unless another is given."""
         if self._table is not None:
-            self._number += any(cell.words for cell in self._table.cells)
-            self._table.row(self.row, max(self._number, 1))
+            self.writing.number += any(cell.words for cell in self._table.cells)
+            self._table.row(self.row, max(self.writing.number, 1))
             self.row = replace(self.row, edges=list(self.row.edges), merged=list(self.row.merged))
 
     def end(self) -> None:
@@ -110,7 +100,6 @@ class Body:
             self.cell()
             self.end_row()
         self.paragraph("", NO_OUTLINE)
-        self._end_code()
 
     def _marker(self) -> str:
         """Return the marker of a list item as it is written, or ``- `` for a dot of any kind."""
@@ -120,23 +109,10 @@ class Body:
     def _hang(self) -> None:
         hanging, self._hanging = self._hanging, []
         for mark, raw in hanging:
-            if words := running_words(raw):
-                self.assembly.block("text", f"{mark} {words}".strip(), max(self._number, 1))
+            self.writing.aside(mark, raw)
 
     def _end_table(self) -> None:
         table, self._table = self._table, None
         if table is not None:
-            table.add_to(self.assembly)
+            table.add_to(self.writing.assembly)
             self._hang()
-
-    def _end_code(self) -> None:
-        self.assembly.runs("code", self._code)
-        self._code = []
-
-
-def _level(style: str, outline: int) -> int:
-    """Return the level of a heading, or 0 for any other paragraph."""
-    if 0 <= outline < NO_OUTLINE:
-        return min(outline + 1, 6)
-    found = _HEADING.match(style)
-    return min(int(found.group(1)), 6) if found else int(style == "title")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from lxml import etree
 from pptx.chart.chart import Chart
 from pptx.oxml.ns import qn
 
-from index.load.clean import running_words
+from index.load.clean import one_line, running_words
 from index.load.office.formula import formula
-from index.load.office.rows import Cell, Row
+from index.load.office.parts import whole
+from index.load.office.rows import Cell, Row, span_of
 
 _DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 _FORMULA = "{http://schemas.microsoft.com/office/drawing/2010/main}m"
@@ -50,12 +52,12 @@ def rows_of(table: etree._Element, number: int) -> list[Row]:
 
 
 def _cell(element: etree._Element) -> Cell:
-    paragraphs = [" ".join(words_of(paragraph).split()) for paragraph in element.iter(qn("a:p"))]
+    paragraphs = [one_line(words_of(paragraph)) for paragraph in element.iter(qn("a:p"))]
     runs = [run for run in element.iter(qn("a:r")) if (run.findtext(qn("a:t")) or "").strip()]
     marks = [run.find(qn("a:rPr")) for run in runs]
     return Cell(
         words=" ".join(filter(None, paragraphs)),
-        span=int(element.get("gridSpan", "1")),
+        span=span_of(element.get("gridSpan")),
         strong=bool(runs) and all(mark is not None and mark.get("b") in ("1", "true") for mark in marks),
     )
 
@@ -64,7 +66,7 @@ def title_of_chart(chart: Chart) -> str:
     """Return the title of a chart on one line, or nothing."""
     if not chart.has_title or not chart.chart_title.has_text_frame:
         return ""
-    return " ".join(running_words(chart.chart_title.text_frame.text).split())
+    return one_line(chart.chart_title.text_frame.text)
 
 
 def rows_of_chart(chart: Chart, number: int) -> list[Row]:
@@ -75,18 +77,18 @@ def rows_of_chart(chart: Chart, number: int) -> list[Row]:
     rows: list[Row] = []
     for plot in chart.plots:
         series = list(plot.series)
-        names = [Cell(words=" ".join(running_words(one.name or "").split())) for one in series]
+        names = [Cell(words=one_line(one.name or "")) for one in series]
         values = [list(one.values) for one in series]
         rows.append(Row(cells=(Cell(words=""), *names), number=number, names=True))
         for at, labels in enumerate(plot.categories.flattened_labels):
-            label = " ".join(running_words(" ".join(map(str, labels))).split())
+            label = one_line(" ".join(map(str, labels)))
             cells = (Cell(words=_number(column[at]) if at < len(column) else "") for column in values)
             rows.append(Row(cells=(Cell(words=label), *cells), number=number))
     return rows
 
 
 def _number(value: float | None) -> str:
-    if value is None:
+    if value is None or not math.isfinite(value):
         return ""
     return str(int(value)) if value == int(value) else f"{value:.10g}"
 
@@ -97,7 +99,7 @@ def words_of_diagram(root: etree._Element) -> Iterator[str]:
     below: dict[str, list[tuple[int, str]]] = {}
     for link in root.iter(f"{_DIAGRAM}cxn"):
         if link.get("type", "parOf") == "parOf":
-            order = int(link.get("srcOrd", "0"))
+            order = whole(link.get("srcOrd"))
             below.setdefault(link.get("srcId"), []).append((order, link.get("destId")))
     waiting = [name for name, point in points.items() if point.get("type") == "doc"]
     seen: set[str] = set()

@@ -11,14 +11,13 @@ from docx.oxml.ns import qn as _qn
 from lxml import etree
 
 from index.load.office.numbering import Counters, Level, numeral
+from index.load.office.parts import whole
+from index.load.office.stylenames import heading_level, is_code, is_contents
 
-_NAMED_HEADING = re.compile(r"heading ([1-9])(?!\d)")
-_NAMED_CONTENTS = re.compile(r"(toc|contents) (\d|heading)|table of figures")
-_NAMED_CODE = re.compile(
-    r"source ?code|(html )?preformatted( text)?|code( block)?|verbatim|listing|macro text|plain code"
-)
 _NAMED_HEADER = re.compile(r"table (heading|header)s?")
 
+_NO_OUTLINE = 9
+"""The level in the outline of ordinary text; those of headings begin at 0."""
 _STYLES = {
     "decimal": "1",
     "decimalZero": "01",
@@ -103,27 +102,24 @@ class Styles:
 
     def _resolved(self, name: str) -> Style:
         names = [value(one.find(qn("w:name"))).strip().casefold() for one in self._chain(name)]
-        outline = value(self._first(name, "w:pPr/w:outlineLvl"))
+        outline = self._first(name, "w:pPr/w:outlineLvl")
         number = self._first(name, "w:pPr/w:numPr/w:numId")
         level = value(self._first(name, "w:pPr/w:numPr/w:ilvl"))
         return Style(
-            heading=_heading(outline, names),
-            contents=any(_NAMED_CONTENTS.match(one) for one in names),
-            code=any(_NAMED_CODE.fullmatch(one) for one in names),
+            heading=next(filter(None, map(heading_level, names)), 0)
+            if outline is None
+            else outline_level(value(outline)),
+            contents=any(map(is_contents, names)),
+            code=any(map(is_code, names)),
             strong=switched_on(self._first(name, "w:rPr/w:b")) or any(_NAMED_HEADER.fullmatch(one) for one in names),
-            list=(value(number), int(level) if level.isdecimal() else -1) if value(number) not in ("", "0") else None,
+            list=(value(number), whole(level, -1)) if value(number) not in ("", "0") else None,
         )
 
 
-def _heading(outline: str, names: list[str]) -> int:
-    if outline.isdecimal():
-        return int(outline) + 1 if int(outline) < 9 else 0
-    for one in names:
-        if found := _NAMED_HEADING.match(one):
-            return int(found.group(1))
-        if one == "title":
-            return 1
-    return 0
+def outline_level(raw: str) -> int:
+    """Return the level of heading, from 1, that ``w:outlineLvl`` says, or 0 for ordinary text."""
+    level = whole(raw, _NO_OUTLINE)
+    return level + 1 if level < _NO_OUTLINE else 0
 
 
 class Lists:
@@ -167,29 +163,26 @@ class Lists:
             own = override.find(qn("w:lvl"))
             if own is not None:
                 elements[at] = own
-            start = value(override.find(qn("w:startOverride")))
-            if start.isdecimal():
-                starts[at] = int(start)
+            if (start := whole(value(override.find(qn("w:startOverride"))), -1)) >= 0:
+                starts[at] = start
         styles = {value(e.find(qn("w:pStyle"))): at for at, e in elements.items() if e.find(qn("w:pStyle")) is not None}
         return home, {at: _level(element) for at, element in elements.items()}, styles, starts
 
 
 def _by_level(parent: etree._Element, tag: str) -> Iterator[tuple[int, etree._Element]]:
     for element in parent.findall(qn(tag)):
-        level = value(element, "w:ilvl")
-        if level.isdecimal():
-            yield int(level), element
+        if (level := whole(value(element, "w:ilvl"), -1)) >= 0:
+            yield level, element
 
 
 def _level(element: etree._Element) -> Level:
-    start = value(element.find(qn("w:start")))
     style = _STYLES.get(value(element.find(qn("w:numFmt"))), "1")
     pattern = value(element.find(qn("w:lvlText")))
     blank = style == "-" and not pattern.strip() and element.find(qn("w:lvlPicBulletId")) is None
     return Level(
         style="" if blank else style,  # a bullet that can't be seen only indents what goes on with an item
         pattern=pattern,
-        start=int(start) if start.isdecimal() else 0,
+        start=whole(value(element.find(qn("w:start")))),
         plain=switched_on(element.find(qn("w:isLgl"))),
     )
 

@@ -12,7 +12,6 @@ from index.load.office.formula import OFFICE_MATH, formula
 from index.load.office.wordstyles import Styles, mark_of_note, qn, switched_on, value
 
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
-_SHAPES = "{http://schemas.microsoft.com/office/word/2010/wordprocessingShape}"
 _VML = "{urn:schemas-microsoft-com:vml}"
 _CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"
 _DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
@@ -51,8 +50,8 @@ class Inline:
 class Inlines:
     """Takes paragraphs apart, counts notes on the way, and what is left out."""
 
-    def __init__(self, styles: Styles) -> None:
-        self.left_out: Counter[str] = Counter()
+    def __init__(self, styles: Styles, left_out: Counter[str]) -> None:
+        self._left_out = left_out
         self._styles = styles
         self._numbers: Counter[str] = Counter()
         self._fields: list[bool] = []
@@ -70,7 +69,7 @@ class Inlines:
             elif tag == ALTERNATIVES:
                 self._children(chosen(element), into, strong=strong)
             elif tag in GONE:
-                self.left_out["deleted"] += any(True for _ in element.iter(qn("w:delText"), qn("w:t")))
+                self._left_out["deleted"] += any(True for _ in element.iter(qn("w:delText"), qn("w:t")))
             elif tag in _PASSED:
                 if not is_prompt(element):
                     self._children(element, into, strong=strong)
@@ -82,7 +81,7 @@ class Inlines:
         properties = run.find(qn("w:rPr"))
         if properties is not None:
             if switched_on(properties.find(qn("w:vanish"))):
-                self.left_out["hidden"] += run.find(qn("w:t")) is not None
+                self._left_out["hidden"] += run.find(qn("w:t")) is not None
                 return
             bold = properties.find(qn("w:b"))
             strong = switched_on(bold) or (bold is None and self._styles.strong(value(properties.find(qn("w:rStyle")))))
@@ -135,11 +134,11 @@ class Inlines:
             if element.tag == qn("w:txbxContent"):
                 into.boxes.append(element)
             elif element.tag in _PICTURES:
-                self.left_out["picture"] += 1
+                self._left_out["picture"] += 1
             elif element.tag == _CHART:
-                self.left_out["chart"] += 1
+                self._left_out["chart"] += 1
             elif element.tag == _DIAGRAM:
-                self.left_out["diagram"] += 1
+                self._left_out["diagram"] += 1
 
 
 def chosen(alternatives: etree._Element) -> etree._Element:

@@ -45,7 +45,7 @@ def without_running(pages: Sequence[PageLines], body: float) -> tuple[list[list[
                     for row, last in zip(rows, before, strict=True)
                 ]
             apart = [row if _detached(row, kept, body) else [] for row, kept in zip(rows, lines, strict=True)]
-            running = _repeated(apart, body, parts=not depth) | _numbers(rows) | _apart(rows, lines, body)
+            running = _repeated(apart, lines, body, parts=not depth) | _numbers(rows) | _apart(rows, lines, body)
             if not running:
                 break
             running |= _level(rows, running, lines, body)
@@ -123,30 +123,42 @@ def _keys(row: Sequence[Line], *, parts: bool) -> set[str]:
     return {" ".join(keys), *(part for part in each if _WORDS.search(part))}
 
 
-def _repeated(rows: Sequence[list[Line]], body: float, *, parts: bool) -> set[int]:
+def _repeated(rows: Sequence[list[Line]], lines: Sequence[list[Line]], body: float, *, parts: bool) -> set[int]:
     """Return the ids of lines that stand at the same height on pages near by, numbers apart.
 
-    What stands at one height is taken whole where a part of it comes again: the rest may change with the chapter.
+    Where a part of what stands at one height comes again, the rest is taken, too, if it is apart from the text: it
+    may change with the chapter. The first line of another column is not apart.
     """
+    kept = {id(row): page for row, page in zip(rows, lines, strict=True)}
     places: defaultdict[str, list[list[Line]]] = defaultdict(list)
     for row in rows:
         for key in _keys(row, parts=parts):
             places[key].append(row)
     running: set[int] = set()
-    for same in places.values():
-        for row in same:
+    for key, same in places.items():  # a row a page, in their order
+        for at, row in enumerate(same):
             line = row[0]
-            near = {
-                other[0].page
-                for other in same
+            near = [
+                other[0]
+                for other in same[max(0, at - NEAR) : at + NEAR + 1]
                 if abs(other[0].base - line.base) < HEIGHT and abs(other[0].page - line.page) <= NEAR
-            }
-            enough = len(near) >= 3
-            if enough and line.size > 1.12 * body:
-                enough = len({other[0].page for other in same}) > 0.6 * len(rows)
-            if enough:
-                running |= {id(each) for each in row}
+            ]
+            if len(near) >= 3 and (line.size <= 1.12 * body or len(same) > 0.6 * len(rows)):
+                running |= {id(each) for each in row if key in _own_keys(each) or _is_free(each, kept[id(row)], body)}
     return running
+
+
+def _own_keys(line: Line) -> set[str]:
+    return {_key(line.text), *(_key(line.text[begin:end]) for begin, end, _, _ in line.cells)}
+
+
+def _is_free(line: Line, page: Sequence[Line], body: float) -> bool:
+    """Say whether nothing stands close above or below a line."""
+    return not any(
+        HEIGHT <= abs(other.base - line.base) < 1.5 * body and other.left < line.right and line.left < other.right
+        for other in page
+        if not other.turned
+    )
 
 
 def _numbers(rows: Sequence[list[Line]]) -> set[int]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from operator import itemgetter
 
 from index.load.tables.cells import BOLD, WORDS, Cell
 
@@ -72,14 +74,17 @@ def find_tables(rows: Sequence[Cells], *, likely: bool) -> tuple[Columns, ...]:
         return (whole,)
     # in delimited text, a row longer than the names more likely shows that something is wrong with them
     for groups in () if likely else (_groups(rows), _beside(rows)):
-        tables = tuple(
-            _find([[cell for cell in cells if first <= cell[0] <= last] for cells in rows], likely)
-            for first, last in groups
-        )
+        tables = tuple(_find(_within(rows, first, last), likely) for first, last in groups)
         strengths = {table.strength for table in tables}
         if len(tables) > 1 and (2 in strengths or 0 not in strengths):
             return tables
     return (whole,)
+
+
+def _within(rows: Sequence[Cells], first: int, last: int) -> list[Cells]:
+    """Return the cells of each row in these columns."""
+    column = itemgetter(0)
+    return [cells[bisect_left(cells, first, key=column) : bisect_right(cells, last, key=column)] for cells in rows]
 
 
 def _beside(rows: Sequence[Cells]) -> list[tuple[int, int]]:
@@ -125,10 +130,13 @@ def _told_apart(heads: dict[int, str], above: Cells) -> dict[int, str]:
     """Return names with the words of the row above, each of which spans the columns up to the next."""
     if len(above) < 2 or not all(kind in WORDS for _, _, kind in above):
         return heads
-    return {
-        column: " ".join([*[words for at, words, _ in above if at <= column][-1:], name])
-        for column, name in heads.items()
-    }
+    groups = [column for column, _, _ in above]
+
+    def told_apart(column: int, name: str) -> str:
+        at = bisect_right(groups, column) - 1
+        return f"{above[at][1]} {name}" if at >= 0 else name
+
+    return {column: told_apart(column, name) for column, name in heads.items()}
 
 
 def _strength(row: Cells, names: dict[int, str], below: Sequence[Cells], likely: bool) -> int:

@@ -7,9 +7,10 @@ import io
 from collections.abc import Iterator
 
 from index.load.assemble import Assembly
+from index.load.clean import one_line
 from index.load.decode import decode
 from index.load.limits import Limits
-from index.load.tables.cells import Cell, one_line
+from index.load.tables.cells import Cell
 from index.load.tables.dialect import Dialect, find_dialect, kind_of, records_of
 from index.load.tables.table import Table
 from index.records import Extract

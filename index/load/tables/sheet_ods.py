@@ -11,35 +11,27 @@ from itertools import groupby
 
 from lxml import etree
 
-from index.load.clean import author_of, day_of, title_of
-from index.load.limits import Unreadable
-from index.load.tables.cells import BOLD, DATE, NUMBER, OTHER, TEXT, Cell, one_line
-from index.load.tables.workbook import MAX_COLUMNS, MAX_ROWS, Parts, Row, Sheet, Workbook, counted, local
+from index.load.clean import counted, one_line
+from index.load.office.parts import Parts, local, open_document_facts, refuse_encrypted, whole
+from index.load.tables.cells import BOLD, DATE, NUMBER, OTHER, TEXT, Cell
+from index.load.tables.workbook import MAX_COLUMNS, MAX_ROWS, Row, Sheet, Workbook
 
 _CONTENT = "content.xml"
 _KINDS = {"float": NUMBER, "percentage": NUMBER, "currency": NUMBER, "date": DATE, "time": DATE, "boolean": OTHER}
 _SPACES = frozenset("s tab line-break p h".split())
 _APART = frozenset("annotation frame custom-shape g ruby-text table".split())
 _LEFT_OUT = (
-    (re.compile(r"pictures/[^/]+"), "picture"),
-    (re.compile(r"object [0-9]+/content\.xml"), "chart or other object"),
+    (re.compile(r"pictures/[^/]+", re.IGNORECASE), "picture{s}"),
+    (re.compile(r"object [0-9]+/content\.xml", re.IGNORECASE), "chart{s} or other object{s}"),
 )
 
 
 def read_ods(parts: Parts) -> Workbook:
     """Return the workbook in an archive. Raises Unreadable where it is damaged or encrypted."""
-    if b"encryption-data" in parts.read("META-INF/manifest.xml"):
-        raise Unreadable("encrypted: save it without a password")
-    meta = parts.root("meta.xml")
-    found = {local(e): e.text for e in meta.iter() if isinstance(e.tag, str)} if meta is not None else {}
+    refuse_encrypted(parts)
     notes: list[str] = []
-    return Workbook(
-        sheets=_Reader(parts, notes).sheets(),
-        title=title_of(found.get("title")),
-        author=author_of(found.get("initial-creator") or found.get("creator")),
-        date=day_of(found.get("creation-date")) or day_of(found.get("date")),
-        notes=notes,
-    )
+    facts = open_document_facts(parts.root("meta.xml"))
+    return Workbook(sheets=_Reader(parts, notes).sheets(), facts=facts, notes=notes)
 
 
 class _Reader:
@@ -60,7 +52,7 @@ class _Reader:
                 hidden = _value(table, "style-name") in self._hidden
                 yield Sheet(name=name, rows=self._numbered(row for _, row in rows), hidden=hidden)
         if self._comments:
-            self._notes.append(f"left out {counted(self._comments, 'comment')}")
+            self._notes.append(f"left out {counted(self._comments, 'comment{s}')}")
         for pattern, what in _LEFT_OUT:
             if count := sum(pattern.fullmatch(name) is not None for name in self._parts):
                 self._notes.append(f"left out {counted(count, what)}")
@@ -142,5 +134,4 @@ def _value(element: etree._Element, name: str) -> str:
 
 
 def _times(element: etree._Element, name: str) -> int:
-    raw = _value(element, name)
-    return max(1, int(raw)) if raw.isascii() and raw.isdigit() and len(raw) < 10 else 1
+    return max(1, whole(_value(element, name)))

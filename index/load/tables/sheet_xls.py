@@ -9,20 +9,21 @@ from collections.abc import Iterator
 import xlrd
 from xlrd.compdoc import CompDocError
 
+from index.load.clean import counted, one_line
 from index.load.limits import Unreadable
 from index.load.tables.cellformat import Shown, formatter
-from index.load.tables.cells import BOLD, OTHER, TEXT, Cell, one_line
-from index.load.tables.workbook import Row, Sheet, Workbook, counted
+from index.load.tables.cells import BOLD, OTHER, TEXT, Cell
+from index.load.tables.workbook import Row, Sheet, Workbook
 
 _DAMAGE = (
     xlrd.XLRDError,
     CompDocError,
     struct.error,
+    ArithmeticError,
     AssertionError,
     AttributeError,
     IndexError,
     KeyError,
-    OverflowError,
     TypeError,
     UnicodeError,
     ValueError,
@@ -63,7 +64,7 @@ def _sheets(book: xlrd.Book, notes: list[str]) -> Iterator[Sheet]:
             yield Sheet(name=name, rows=_rows(sheet, formats), hidden=sheet.visibility == _HIDDEN)
         book.unload_sheet(index)
     if apart:
-        notes.append(f"left out {counted(len(apart), 'sheet')} that no one can unhide: {', '.join(apart)}")
+        notes.append(f"left out {counted(len(apart), 'sheet{s}')} that no one can unhide: {', '.join(apart)}")
 
 
 def _rows(sheet: xlrd.sheet.Sheet, formats: _Formats) -> Iterator[Row]:

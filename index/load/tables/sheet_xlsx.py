@@ -6,60 +6,37 @@ a sheet spans, and openpyxl takes longer and stumbles over what it does not expe
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from operator import itemgetter
 
 from lxml import etree
 
-from index.load.clean import author_of, day_of, title_of
+from index.load.clean import counted, one_line
 from index.load.limits import Unreadable
+from index.load.office.parts import Parts, links, local, office_facts, whole
 from index.load.tables.cellformat import BUILT_IN, Shown, formatter
-from index.load.tables.cells import BOLD, DATE, NUMBER, OTHER, TEXT, Cell, one_line
-from index.load.tables.workbook import MAX_COLUMNS, Parts, Row, Sheet, Workbook, counted, local
+from index.load.tables.cells import BOLD, DATE, NUMBER, OTHER, TEXT, Cell
+from index.load.tables.workbook import MAX_COLUMNS, Row, Sheet, Workbook
 
 _DIGITS = "0123456789"
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
-_EMPTY_DAYS = frozenset(("2006-09-16", "1996-10-14"))
-"""When the empty workbooks were made that Excel begins with."""
-
+_COMMENTS = re.compile(r"xl/(?:comments[^/]*|comments/[^/]+)\.xml", re.IGNORECASE)
 _PARTS = (
-    (re.compile(r"xl/media/[^/]+"), "picture"),
-    (re.compile(r"xl/charts/chart[^/]*\.xml"), "chart"),
+    (re.compile(r"xl/media/[^/]+", re.IGNORECASE), "picture{s}"),
+    (re.compile(r"xl/charts/chart[^/]*\.xml", re.IGNORECASE), "chart{s}"),
 )
 
 
 def read_xlsx(parts: Parts) -> Workbook:
     """Return the workbook in an archive. Raises Unreadable where it is damaged."""
-    main = next((path for kind, path in _links(parts, "").values() if kind == "officeDocument"), "xl/workbook.xml")
+    main = next((path for kind, path in links(parts, "").values() if kind == "officeDocument"), "xl/workbook.xml")
     root = parts.root(main)
     if root is None:
         raise Unreadable(f"damaged: {main} is missing")
     book = _Book(parts, main, root)
-    title, author, date = _properties(parts)
-    return Workbook(sheets=book.sheets(), title=title, author=author, date=date, notes=book.notes)
-
-
-def _links(parts: Parts, part: str) -> dict[str, tuple[str, str]]:
-    """Return id to kind and path of the parts to which ``part`` refers."""
-    folder, name = posixpath.split(part)
-    root = parts.root(posixpath.join(folder, "_rels", f"{name}.rels"))
-    found: dict[str, tuple[str, str]] = {}
-    for link in root if root is not None else ():
-        if link.get("TargetMode") != "External":
-            path = posixpath.normpath(posixpath.join("/", folder, link.get("Target", ""))).lstrip("/")
-            found[link.get("Id", "")] = (link.get("Type", "").rpartition("/")[2], path)
-    return found
-
-
-def _properties(parts: Parts) -> tuple[str, str, str]:
-    path = next((path for kind, path in _links(parts, "").values() if kind == "core-properties"), "")
-    root = parts.root(path) if path else None
-    found = {local(element): element.text for element in root} if root is not None else {}
-    days = [day_of(found.get(name)) for name in ("created", "modified")]
-    date = next((day for day in days if day and day not in _EMPTY_DAYS), "")
-    return title_of(found.get("title")), author_of(found.get("creator")), date
+    return Workbook(sheets=book.sheets(), facts=office_facts(parts), notes=book.notes)
 
 
 class _Book:
@@ -69,7 +46,7 @@ class _Book:
         self.notes: list[str] = []
         self._parts = parts
         self._root = root
-        self._links = _links(parts, main)
+        self._links = links(parts, main)
         self._unknown = 0
         properties = next(root.iter("{*}workbookPr"), None)
         self._from_1904 = properties is not None and properties.get("date1904") in ("1", "true")
@@ -95,22 +72,21 @@ class _Book:
             elif kind == "worksheet":
                 yield Sheet(name=name, rows=self._rows(path), hidden=state == "hidden")
         if apart:
-            self.notes.append(f"left out {counted(len(apart), 'sheet')} that no one can unhide: {', '.join(apart)}")
+            self.notes.append(f"left out {counted(len(apart), 'sheet{s}')} that no one can unhide: {', '.join(apart)}")
         if charts:
-            self.notes.append(f"left out {counted(len(charts), 'chart sheet')}: {', '.join(charts)}")
+            self.notes.append(f"left out {counted(len(charts), 'chart sheet{s}')}: {', '.join(charts)}")
         self._note_rest()
 
     def _note_rest(self) -> None:
         if self._unknown:
-            self.notes.append(
-                f"left out {counted(self._unknown, 'formula')} without a stored value: save it in a spreadsheet program"
-            )
+            formulas = counted(self._unknown, "formula{s} without a stored value")
+            self.notes.append(f"left out {formulas}: save it in a spreadsheet program")
         for pattern, what in _PARTS:
             if count := sum(pattern.fullmatch(name) is not None for name in self._parts):
                 self.notes.append(f"left out {counted(count, what)}")
-        paths = [name for name in self._parts if re.fullmatch(r"xl/(?:comments[^/]*|comments/[^/]+)\.xml", name)]
+        paths = [name for name in self._parts if _COMMENTS.fullmatch(name)]
         if comments := sum(1 for path in paths for _ in self._parts.elements(path, "comment")):
-            self.notes.append(f"left out {counted(comments, 'comment')}")
+            self.notes.append(f"left out {counted(comments, 'comment{s}')}")
 
     def _read_styles(self) -> list[tuple[Callable[[float], Shown], bool]]:
         """Return for each style of cells what shows its numbers, and whether it is bold."""
@@ -127,7 +103,7 @@ class _Book:
         ]
         styles = []
         for style in root.iterfind("{*}cellXfs/{*}xf"):
-            number, font = (_whole(style.get(name)) for name in ("numFmtId", "fontId"))
+            number, font = (whole(style.get(name)) for name in ("numFmtId", "fontId"))
             show = formatter(codes.get(number, "General"), from_1904=self._from_1904)
             styles.append((show, font < len(bold) and bold[font]))
         return styles
@@ -144,7 +120,7 @@ class _Book:
         number = 0
         strings = self._shared()
         for row in self._parts.elements(path, "row"):
-            number = _whole(row.get("r")) or number + 1
+            number = whole(row.get("r")) or number + 1
             cells: list[Cell] = []
             column = 0
             for element in row:
@@ -152,6 +128,7 @@ class _Book:
                 if cell := self._cell(element, strings):
                     cells.append((column, *cell))
             if cells:
+                cells.sort(key=itemgetter(0))  # as they are in every file that no one has tampered with
                 yield number, cells
 
     def _cell(self, element: etree._Element, strings: list[str]) -> Shown | None:
@@ -170,10 +147,10 @@ class _Book:
         if not raw:
             self._unknown += formula and kind != "str"
             return None
-        style = _whole(element.get("s"))
+        style = whole(element.get("s"))
         show, bold = self._styles[style] if style < len(self._styles) else (formatter("General"), False)
         if kind == "s":
-            at = _whole(raw, len(strings))
+            at = whole(raw, len(strings))
             raw = strings[at] if at < len(strings) else ""
         if kind in ("s", "str", "inlineStr"):
             words = raw if kind == "s" else one_line(_unescaped(raw))
@@ -210,11 +187,6 @@ def _words(item: etree._Element) -> str:
 
 def _unescaped(words: str) -> str:
     return _ESCAPED.sub(lambda found: chr(int(found.group(1), 16)), words) if "_x" in words else words
-
-
-def _whole(raw: str | None, otherwise: int = 0) -> int:
-    """Return a number that is written in digits, ``otherwise`` where it is none."""
-    return int(raw) if raw and raw.isascii() and raw.isdigit() and len(raw) < 10 else otherwise
 
 
 @lru_cache(maxsize=MAX_COLUMNS)

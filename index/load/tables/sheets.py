@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from itertools import chain
 
-from index.load.archive import open_zip
 from index.load.assemble import Assembly
 from index.load.limits import Limits, Unreadable
+from index.load.office.parts import Parts
 from index.load.ole import OLE
 from index.load.tables.cells import WORDS
 from index.load.tables.sheet_ods import read_ods
 from index.load.tables.sheet_xls import read_xls
 from index.load.tables.sheet_xlsx import read_xlsx
 from index.load.tables.table import Table
-from index.load.tables.workbook import Parts, Row, Sheet, Workbook
+from index.load.tables.workbook import Row, Sheet, Workbook
 from index.records import Extract
 
 _ZIP = b"PK"
@@ -39,8 +39,7 @@ def extract_sheets(data: bytes, limits: Limits) -> Extract:
         return _read(read_xls(data), limits)
     if not data.startswith(_ZIP):
         raise Unreadable("no spreadsheet of a kind that is read")
-    with open_zip(data, limits) as archive:
-        parts = Parts(archive)
+    with Parts(data, limits) as parts:
         return _read(read_ods(parts) if "content.xml" in parts else read_xlsx(parts), limits)
 
 
@@ -105,7 +104,8 @@ class _Reader:
         notes += book.notes
         only = self._names[0] if len(self._names) == 1 else ""
         named = "" if _NO_NAME.fullmatch(only) else only
-        return self._assembly.finish(title=book.title or self._above or named, author=book.author, date=book.date)
+        title = book.facts.title or self._above or named
+        return self._assembly.finish(title=title, author=book.facts.author, date=book.facts.date)
 
 
 def _words_above(row: Row, below: Row | None) -> str:

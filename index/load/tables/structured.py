@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from index.load.assemble import LINE, PARAGRAPH, Assembly, Run
-from index.load.clean import running_words, title_of
+from index.load.clean import one_line, running_words, title_of
 from index.load.decode import decode
 from index.load.limits import Limits, Unreadable
 from index.load.plain import line_starts
-from index.load.tables.cells import one_line
 from index.load.tables.jsontree import BrokenJSON, Value, elements, parse, skip
 from index.records import Extract
 

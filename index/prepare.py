@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 
 import numpy as np
@@ -41,7 +42,7 @@ def recipe(limits: Limits) -> Recipe:
         b=lexical.B,
         vectors=PRECISION,
         libraries={"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}, **_optional()},
-        limits=limits,
+        limits=replace(limits, seconds=float(limits.seconds)),  # as it comes back from the manifest
     )
 
 

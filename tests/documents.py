@@ -242,7 +242,7 @@ KNOWN = (
           answer="half past nine", place="paragraphs 3–5", section=("Reading room",), title="Rules of the library",
           author="Ida Moss", date="2023-05-04"),
     Known(name="orchard.odt", make=_odt, question="How many kinds of pear grow in the orchard?", answer="Forty-one",
-          place="paragraphs 1–3", title="1. Orchard", date=DATE),
+          place="paragraphs 1–3", title="Orchard", date=DATE),
     Known(name="valley.rtf", make=_rtf, question="Where does the bus to Hollin leave?", answer="north gate",
           place="paragraphs 1–2", title="Travel in the valley", author="Jo Beck"),
     Known(name="plans.pptx", make=_pptx, question="Who paid for the new roof?", answer="Larkin fund",

@@ -25,7 +25,8 @@ LAYERS = (
     # index.load: the processes that read know nothing above it
     {"index.load", "index.load.limits", "index.load.walk", "index.load.sections", "index.load.clean"},
     {"index.load.assemble", "index.load.decode", "index.load.archive", "index.load.signatures", "index.load.ole"},
-    {"index.load.plain", "index.load.markdown", "index.load.html", "index.load.detect", "index.load.join"},
+    {"index.load.plain", "index.load.markdown", "index.load.html", "index.load.detect", "index.load.join",
+     "index.load.parts"},
     {"index.load.formats"},
     {*within("books"), *within("mail"), *within("office"), *within("pdf"), *within("tables")},
     {"index.load.read"},
@@ -74,6 +75,7 @@ HOMES = {
     "py3langid": {"index.language"},
     "lxml": {
         "index.load.html",
+        "index.load.parts",
         "index.load.books.epub",
         "index.load.books.opf",
         "index.load.mail.message",
@@ -87,14 +89,7 @@ HOMES = {
     "PIL": {"index.load.pdf.ocr"},
     "xlrd": {"index.load.tables.sheet_xls"},
     "email": {"index.load.mail.headers", "index.load.mail.message", "index.load.mail.parts", "index.load.mail.text"},
-    "zipfile": {
-        "index.load.archive",
-        "index.load.detect",
-        "index.load.books.opf",
-        "index.load.office.odfpackage",
-        "index.load.office.package",
-        "index.load.tables.workbook",
-    },
+    "zipfile": {"index.load.archive", "index.load.detect", "index.load.office.package"},
     "yaml": {"index.load.markdown"},
     "markdown_it": {"index.load.markdown"},
     "charset_normalizer": {"index.load.decode"},

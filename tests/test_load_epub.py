@@ -108,7 +108,7 @@ def test_chapters_in_order_with_their_titles_and_sections() -> None:
     found = extract_epub(book(CHAPTERS), LIMITS)
     assert (found.title, found.author, found.date) == ("The Lighthouse", "Ann Example", "2024-03-01")
     assert found.notes == ("left out table of contents",)
-    storm, calm = "chapter 2 (The storm)", "chapter 3 (The calm)"
+    storm, calm = "chapter “The storm”", "chapter “The calm”"
     assert shown(found) == [
         ("heading", "The storm", ("The storm",), storm),
         ("text", "Wind rose.", ("The storm",), storm),
@@ -138,8 +138,8 @@ def test_the_order_is_that_of_the_spine_and_epub_2_has_its_own_contents() -> Non
     }
     found = extract_epub(book(files, spine=["a.xhtml", "b.xhtml", "a.xhtml"]), LIMITS)
     assert shown(found) == [
-        ("text", "first", ("A",), "chapter 1 (A)"),
-        ("text", "second", ("B",), "chapter 2 (B)"),
+        ("text", "first", ("A",), "chapter “A”"),
+        ("text", "second", ("B",), "chapter “B”"),
     ]
 
 
@@ -151,13 +151,13 @@ def test_a_chapter_in_several_files_goes_on() -> None:
         "toc.ncx": ncx(("one.xhtml", "First"), ("two.xhtml", "Second")),
     }
     assert [row[1:] for row in shown(extract_epub(book(files), LIMITS))] == [
-        ("I", ("I",), "chapter 1 (First)"),
-        ("a", ("I",), "chapter 1 (First)"),
-        ("b", ("I",), "chapter 2 (First)"),
-        ("x", ("I", "x"), "chapter 2 (First)"),
-        ("c", ("I", "x"), "chapter 2 (First)"),
-        ("II", ("II",), "chapter 3 (Second)"),
-        ("d", ("II",), "chapter 3 (Second)"),
+        ("I", ("I",), "chapter “First”"),
+        ("a", ("I",), "chapter “First”"),
+        ("b", ("I",), "chapter “First”"),
+        ("x", ("I", "x"), "chapter “First”"),
+        ("c", ("I", "x"), "chapter “First”"),
+        ("II", ("II",), "chapter “Second”"),
+        ("d", ("II",), "chapter “Second”"),
     ]
 
 
@@ -171,8 +171,8 @@ def test_several_chapters_in_one_file_begin_at_their_headings() -> None:
     found = extract_epub(book(files), LIMITS)
     assert [row[3] for row in shown(found)] == [
         "chapter 1",
-        *["chapter 1 (Chapter I. Down)"] * 2,
-        *["chapter 1 (II)"] * 2,
+        *["chapter “Chapter I. Down”"] * 2,
+        *["chapter “II”"] * 2,
     ]
 
 
@@ -183,16 +183,16 @@ def test_words_above_a_heading_stand_under_the_title_of_the_contents() -> None:
         "toc.ncx": ncx(("a.xhtml", "Before"), ("b.xhtml#h", "Going out")),
     }
     assert shown(extract_epub(book(files), LIMITS))[2:] == [
-        ("text", "Chapter 1", ("Going out",), "chapter 2 (Going out)"),
-        ("heading", "Going out", ("Going out",), "chapter 2 (Going out)"),
-        ("text", "b", ("Going out",), "chapter 2 (Going out)"),
+        ("text", "Chapter 1", ("Going out",), "chapter “Going out”"),
+        ("heading", "Going out", ("Going out",), "chapter “Going out”"),
+        ("text", "b", ("Going out",), "chapter “Going out”"),
     ]
 
 
 def test_without_a_table_of_contents_the_headings_name_the_chapters() -> None:
     files = {"a.xhtml": page("<p>x</p>"), "b.xhtml": page("<h3>Third\n level</h3><p>y</p>")}
     found = extract_epub(book(files, metadata=""), LIMITS)
-    assert [row[3] for row in shown(found)] == ["chapter 1", "chapter 2 (Third level)", "chapter 2 (Third level)"]
+    assert [row[3] for row in shown(found)] == ["chapter 1", "chapter “Third level”", "chapter “Third level”"]
     assert (found.title, found.author, found.date) == ("Third level", "", "")
 
 
@@ -350,7 +350,7 @@ def test_reading_stops_at_the_limit() -> None:
 def test_links_to_files_are_escaped_and_may_be_spelt_in_other_letters() -> None:
     files = {"The Storm.xhtml": page("<p>a</p>"), "toc.ncx": ncx(("the%20storm.XHTML#x", "Storm"))}
     found = extract_epub(book(files, spine=["The Storm.xhtml"]), LIMITS)
-    assert shown(found) == [("text", "a", ("Storm",), "chapter 1 (Storm)")]
+    assert shown(found) == [("text", "a", ("Storm",), "chapter “Storm”")]
     assert found.blocks == (Block(start=0, end=1, kind="text", section=("Storm",)),)
 
 

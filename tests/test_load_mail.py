@@ -41,7 +41,7 @@ def body_of(data: bytes) -> str:
     """Return what stands below the headers."""
     found = extract_mail(data, LIMITS)
     check(found)
-    return "\n\n".join(found.text[b.start : b.end] for b in found.blocks if b.kind != "row")
+    return "\n\n".join(found.text[b.start : b.end] for b in found.blocks if b.kind != "header")
 
 
 def check(found: Extract) -> None:
@@ -60,11 +60,11 @@ def test_a_message_is_its_headers_and_its_text() -> None:
     data = message("Hello Bob,\n\nThe answer\nis forty-two.\n\n-- \nAnn\n", Cc="Cy <cy@example.org>").as_bytes()
     found = extract_mail(data, LIMITS)
     assert [(found.text[b.start : b.end], b.kind) for b in found.blocks] == [
-        ("From: Ann Example <ann@example.org>", "row"),
-        ("To: Bob Example <bob@example.org>", "row"),
-        ("Cc: Cy <cy@example.org>", "row"),
-        ("Date: Fri, 01 Mar 2024 23:30:00 -0800", "row"),
-        ("Subject: Our question", "row"),
+        ("From: Ann Example <ann@example.org>", "header"),
+        ("To: Bob Example <bob@example.org>", "header"),
+        ("Cc: Cy <cy@example.org>", "header"),
+        ("Date: Fri, 01 Mar 2024 23:30:00 -0800", "header"),
+        ("Subject: Our question", "header"),
         ("Hello Bob,", "text"),
         ("The answer\nis forty-two.", "text"),
         ("--\nAnn", "text"),

@@ -14,7 +14,7 @@ from index.load.decode import decode
 from index.load.html import read_html
 from index.load.join import LEVELS, append
 from index.load.limits import Limits, Unreadable
-from index.load.office.parts import Parts
+from index.load.parts import Parts
 from index.records import Extract
 
 _XHTML = "{http://www.w3.org/1999/xhtml}"
@@ -22,6 +22,9 @@ _KIND = "{http://www.idpf.org/2007/ops}type"
 _READ = frozenset(("application/xhtml+xml", "text/html", "application/xml", "text/xml", "application/x-dtbook+xml", ""))
 _PART_OF_THE_TEXT = frozenset(("aside", "footer"))
 """What stands around the text of a web page; in a book it is a note, or the source of a quotation."""
+_LISTS = ("{*}nav", "{*}ul", "{*}ol", "{*}dl", "{*}table")
+_MORE = 200
+"""Characters beside the table of contents that make a file worth reading."""
 _PRELUDE = 200
 """Characters that may stand above a chapter's heading, such as its number."""
 _SHOWN_NOTES, _SHOWN_NUMBERS = 3, 10
@@ -78,7 +81,8 @@ class _Book:
         kind = self._kind(path, root)
         if kind:
             self._around += [kind] if kind not in self._around else []
-            return
+            if kind == COVER or not _without_contents(root):
+                return
         levels = _prepare(root)
         self._pictures += sum(1 for _ in root.iter("img", "{*}image"))
         found = read_html(etree.tostring(root, method="html", encoding="unicode"))
@@ -92,9 +96,7 @@ class _Book:
         kind = self._package.around.get(path, "")
         if kind == COVER:
             return kind
-        linked = sum(len("".join(link.itertext()).strip()) for link in root.iter("{*}a"))
-        body = root.find(".//{*}body")
-        return kind if body is not None and 2 * linked > len("".join(body.itertext()).strip()) else ""
+        return kind if 2 * _linked(root) > len(_text(root.find(".//{*}body"))) > 0 else ""
 
     def _append(self, number: int, path: str, found: Extract, levels: dict[str, list[int]]) -> None:
         assembly = self.assembly
@@ -142,6 +144,22 @@ class _Book:
             notes.append(f"{len(self._notes) - _SHOWN_NOTES} more notes of this kind on other chapters")
         package = self._package
         return self.assembly.finish(title=package.title, author=package.author, date=package.date)
+
+
+def _without_contents(root: etree._Element) -> bool:
+    """Take the lists of links out of a file; tell whether it says more than that, as a title page does."""
+    for element in list(root.iter(*_LISTS)):
+        if _linked(element) > len(_text(element)) / 2 and element.getparent() is not None:
+            element.clear(keep_tail=True)
+    return len(_text(root.find(".//{*}body"))) > _MORE
+
+
+def _linked(element: etree._Element) -> int:
+    return sum(len(_text(link)) for link in element.iter("{*}a"))
+
+
+def _text(element: etree._Element | None) -> str:
+    return "" if element is None else " ".join("".join(element.itertext()).split())
 
 
 def _letters(words: str) -> str:

@@ -10,7 +10,7 @@ from lxml import etree
 
 from index.load.clean import author_of, day_of, one_line, title_of
 from index.load.limits import Unreadable
-from index.load.office.parts import Parts, beside
+from index.load.parts import Parts, beside
 
 _CONTAINER, _ENCRYPTION = "META-INF/container.xml", "META-INF/encryption.xml"
 _OPF = "{http://www.idpf.org/2007/opf}"

@@ -46,7 +46,7 @@ def extract_mail(data: bytes, limits: Limits) -> Extract:
     for name in _SHOWN:
         words = header(message, name.lower())
         if words:
-            assembly.block("row", f"{name}: {words}", 1, before=LINE)
+            assembly.block("header", f"{name}: {words}", 1, before=LINE)
     sealed = parts.sealed
     signatures = parts.signatures
     for body in parts.bodies:

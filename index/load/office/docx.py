@@ -15,11 +15,11 @@ from index.load.assemble import Assembly
 from index.load.clean import one_line, running_words
 from index.load.limits import Limits, Unreadable
 from index.load.office.package import DAMAGE, damage, open_package
-from index.load.office.parts import Facts, parsed, whole
 from index.load.office.rows import Cell, Row, add_table, span_of
 from index.load.office.wordstyles import Lists, Styles, outline_level, qn, switched_on, value
 from index.load.office.wordtext import ALTERNATIVES, GONE, SHELLS, Inline, Inlines, chosen, is_prompt
 from index.load.office.writing import Writing
+from index.load.parts import Facts, parsed, whole
 from index.records import Extract
 
 _FIRST_ROW = re.compile(r"[0-9A-F]*[2367ABEF][0-9A-F]", re.IGNORECASE)

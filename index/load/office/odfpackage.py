@@ -10,7 +10,7 @@ from lxml import etree
 
 from index.load.limits import Limits, Unreadable
 from index.load.office.odfstyles import Styles, tag
-from index.load.office.parts import Parts, open_document_facts, refuse_encrypted
+from index.load.parts import Parts, open_document_facts, refuse_encrypted
 
 _DESIGNS = frozenset(
     "Alizarin|Beehive|Blue Curve|Blueprint Plans|Bright Blue|Candy|Classy Red|DNA|Focus|Forestbird|Freshes|"

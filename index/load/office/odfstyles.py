@@ -10,8 +10,8 @@ from functools import cache
 from lxml import etree
 
 from index.load.office.numbering import BULLET, Counters, Level
-from index.load.office.parts import whole
 from index.load.office.stylenames import heading_level, is_code
+from index.load.parts import whole
 
 _NAMESPACE = "urn:oasis:names:tc:opendocument:xmlns:"
 _PREFIXES = {

@@ -12,8 +12,8 @@ from lxml import etree
 
 from index.load.clean import one_line
 from index.load.limits import Limits, Unreadable
-from index.load.office.parts import Facts, Parts, beside, local, office_facts, parsed
 from index.load.ole import OLE
+from index.load.parts import Facts, Parts, beside, local, office_facts, parsed
 
 _TYPES, _TOP = "[Content_Types].xml", "_rels/.rels"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")

@@ -21,10 +21,10 @@ from index.load.assemble import Assembly
 from index.load.limits import Limits, Unreadable
 from index.load.office.numbering import BULLET, numeral
 from index.load.office.package import DAMAGE, damage, open_package
-from index.load.office.parts import Facts, parsed, whole
 from index.load.office.rows import add_table
 from index.load.office.slideparts import rows_of, rows_of_chart, title_of_chart, words_of, words_of_diagram
 from index.load.office.writing import reading_order, what_is_left_out
+from index.load.parts import Facts, parsed, whole
 from index.records import Extract
 
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from index.load.assemble import LINE, PARAGRAPH, Assembly
-from index.load.office.parts import whole
+from index.load.parts import whole
 
 MAX_NAME = 100
 """Characters of a column's name; a table with a longer one at its head has no names there, but text."""

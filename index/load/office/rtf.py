@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from index.load.clean import author_of, day_of, title_of
 from index.load.limits import Limits, Unreadable
-from index.load.office.parts import Facts
 from index.load.office.rtfbody import NO_OUTLINE, Body, Sink
 from index.load.office.rtftable import Definition
 from index.load.office.rtfwords import (
@@ -20,6 +19,7 @@ from index.load.office.rtfwords import (
     encoding_of_page,
     tokens,
 )
+from index.load.parts import Facts
 from index.records import Extract
 
 _BEGINS = re.compile(rb"(\xef\xbb\xbf)?\s*\{\s*\\rtf")

@@ -11,8 +11,8 @@ from pptx.oxml.ns import qn
 
 from index.load.clean import one_line, running_words
 from index.load.office.formula import formula
-from index.load.office.parts import whole
 from index.load.office.rows import Cell, Row, span_of
+from index.load.parts import whole
 
 _DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 _FORMULA = "{http://schemas.microsoft.com/office/drawing/2010/main}m"

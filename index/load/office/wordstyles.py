@@ -11,8 +11,8 @@ from docx.oxml.ns import qn as _qn
 from lxml import etree
 
 from index.load.office.numbering import Counters, Level, numeral
-from index.load.office.parts import whole
 from index.load.office.stylenames import heading_level, is_code, is_contents
+from index.load.parts import whole
 
 _NAMED_HEADER = re.compile(r"table (heading|header)s?")
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from index.load.assemble import MAX_HEADING, Assembly
 from index.load.clean import left_out, one_line, running_words, verbatim_words
 from index.load.limits import Limits
-from index.load.office.parts import Facts
+from index.load.parts import Facts
 from index.records import Extract
 
 T = TypeVar("T")

@@ -38,6 +38,9 @@ _OCTREE, _UNDITHERED = 2, 0
 _TAIL = 4096
 """Bytes at the end of a whole file among which its end is marked."""
 
+_STROKES = 40
+"""Lines and shapes that a page may have and still be blank."""
+
 _LOCK = threading.RLock()
 """PDFium does one thing at a time in a process."""
 _REMEDY = "install it with pip install 'seedqa[ocr]' and Tesseract, then rebuild"
@@ -204,8 +207,12 @@ def _judge(reading: _Reading) -> None:
 
 
 def _has_picture(page: pypdfium2.PdfPage) -> bool:
+    """Tell whether a page shows a picture, or so many strokes that they may be letters; a few rules are none."""
     kinds = (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_SHADING)
-    return next(iter(page.get_objects(filter=kinds, max_depth=3)), None) is not None
+    for strokes, thing in enumerate(page.get_objects(filter=kinds, max_depth=3)):
+        if thing.type == pdfium.FPDF_PAGEOBJ_IMAGE or strokes >= _STROKES:
+            return True
+    return False
 
 
 def _outline(document: pypdfium2.PdfDocument) -> Iterator[Entry]:

@@ -12,7 +12,7 @@ from itertools import groupby
 from lxml import etree
 
 from index.load.clean import counted, one_line
-from index.load.office.parts import Parts, local, open_document_facts, refuse_encrypted, whole
+from index.load.parts import Parts, local, open_document_facts, refuse_encrypted, whole
 from index.load.tables.cells import BOLD, DATE, NUMBER, OTHER, TEXT, Cell
 from index.load.tables.workbook import MAX_COLUMNS, MAX_ROWS, Row, Sheet, Workbook
 

@@ -15,7 +15,7 @@ from lxml import etree
 
 from index.load.clean import counted, one_line
 from index.load.limits import Unreadable
-from index.load.office.parts import Parts, links, local, office_facts, whole
+from index.load.parts import Parts, links, local, office_facts, whole
 from index.load.tables.cellformat import BUILT_IN, Shown, formatter
 from index.load.tables.cells import BOLD, DATE, NUMBER, OTHER, TEXT, Cell
 from index.load.tables.workbook import MAX_COLUMNS, Row, Sheet, Workbook

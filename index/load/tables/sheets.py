@@ -7,8 +7,8 @@ from itertools import chain
 
 from index.load.assemble import Assembly
 from index.load.limits import Limits, Unreadable
-from index.load.office.parts import Parts
 from index.load.ole import OLE
+from index.load.parts import Parts
 from index.load.tables.cells import WORDS
 from index.load.tables.sheet_ods import read_ods
 from index.load.tables.sheet_xls import read_xls

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from index.load.office.parts import Facts
+from index.load.parts import Facts
 from index.load.tables.cells import Cell
 
 MAX_COLUMNS = 16_384

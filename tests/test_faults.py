@@ -128,7 +128,10 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "bomb.docx": (docx_bomb, "unpacks to 128 MiB, more than the 64 MiB that are allowed"),
     "cut.xlsx": (lambda: GOOD["fells.xlsx"]()[:2000], "damaged or truncated archive"),
     "cut.epub": (lambda: GOOD["key.epub"]()[:200], "damaged or truncated archive"),
-    "old.doc": (lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 2000, "damaged"),
+    "old.doc": (
+        lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 2000,
+        "document of an old Office program, or damaged",
+    ),
     "photo.png": (lambda: b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "picture (PNG), not text: put scans into a PDF"),
     "random.bin": (lambda: bytes(range(256)) * 8, "binary file"),
     "nothing.txt": (lambda: b" \n\n", "no text"),

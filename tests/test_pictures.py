@@ -100,7 +100,7 @@ def test_boxes_lie_where_the_words_were_put_and_where_the_ink_is(
     assert within(dark, page, "passage").all()
     for box, line in zip(page.passage, LINES, strict=True):
         inside = dark[within(dark, replace(page, passage=(box,)), "passage")]
-        assert (inside[:, 0].min(), inside[:, 0].max()) == pytest.approx((box.left, box.right), abs=2)
+        assert (inside[:, 0].min(), inside[:, 0].max()) == pytest.approx((box.left, box.right), abs=2.5)
         assert inside[:, 1].min() == pytest.approx(line.base - 8.6, abs=1)
 
 
@@ -190,11 +190,11 @@ def test_what_is_no_page_is_refused(serve: Serve) -> None:
 
 
 def test_drawing_waits_for_its_turn(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qa.page.bounds.AT_ONCE", 1)
+    monkeypatch.setattr("qa.page.service.FILES_AT_ONCE", 1)
     monkeypatch.setattr("qa.page.bounds.WAIT_SECONDS", 0.05)
     service = serve(rules_pdf=paper(LINES))
     link, context = opened(service)
-    with service._turns.one():
+    with service._file_turns.one():
         drawn = pictures.draw(context, service.page_picture)
     assert drawn == pictures.Drawn(note=f"the server is busy; try again in a moment. {texts.BELOW}")
     assert len(pictures.draw(context, service.page_picture).pages) == 1

@@ -24,8 +24,9 @@ WAIT_SECONDS = 10.0
 class Turns:
     """Lets few enough work at a time. Thread-safe."""
 
-    def __init__(self, at_once: int = AT_ONCE) -> None:
-        self._free = threading.BoundedSemaphore(at_once)
+    def __init__(self, at_once: int = 0) -> None:
+        """``at_once`` is how many; 0 stands for AT_ONCE."""
+        self._free = threading.BoundedSemaphore(at_once or AT_ONCE)
 
     @contextmanager
     def one(self) -> Iterator[None]:

@@ -220,6 +220,8 @@ class Readers:
                 if found.end is not None or found.current in task.done or self._closed.is_set():
                     break
                 found.blame(worker)
+                if found.current == path and not found.readings:  # nothing came of it: there is nothing to go on from
+                    break
             else:
                 reason = f"{RESTARTS + 1} documents in it could not be read: not read on"
                 found.take(LeftOut(path=path, reason=reason, passing=True))

@@ -19,7 +19,7 @@ from typing import BinaryIO, cast
 from index.load.detect import detect
 from index.load.limits import Limits, Unreadable
 from index.load.messages import DrawTask, Finished, Message, Picture, ReadTask, receive, send
-from index.load.read import LeftOut, find_document, out_of_memory, read, read_document
+from index.load.read import Begun, LeftOut, find_document, out_of_memory, read, read_document
 
 if sys.platform != "win32":
     import resource
@@ -77,6 +77,7 @@ def _bound_time(limits: Limits) -> None:
 
 
 def _read(task: ReadTask, tell: Callable[[Message], None]) -> Iterator[Message]:
+    yield Begun(path=task.path)
     try:
         data = Path(task.file).read_bytes()
     except OSError as error:

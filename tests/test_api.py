@@ -429,7 +429,7 @@ def test_files_are_added_under_their_names(client: Client, site: Site, tmp_path:
     named.write_text("Another text.", "utf-8")
     refused = client.predict([handle_file(named)], api_name="/add_files")["refused"]
     reason = "a file of that name is there already; rename one of them"
-    assert refused == [{"source": named.name, "reason": reason, "copy_of": ""}]
+    assert refused == [{"source": named.name, "reason": reason, "copy_of": "", "passing": False}]
     assert (site.seeds / named.name).read_text("utf-8") == "A new file."
     (site.seeds / named.name).unlink()
 
@@ -451,7 +451,7 @@ def test_names_that_are_refused(web: httpx.Client, run: Call, site: Site, name: 
     before = sorted(site.seeds.parent.rglob("*"))
     (path,) = web.post("/gradio_api/upload", files={"files": ("a.txt", b"Some text.")}).json()
     answer = run("add_files", [{"path": path, "orig_name": name, "meta": FILE}])
-    refused = {"source": name, "reason": reason, "copy_of": ""}
+    refused = {"source": name, "reason": reason, "copy_of": "", "passing": False}
     assert answer.json()["data"] == [{"added": [], "refused": [refused], "folder": str(site.seeds)}]
     assert sorted(site.seeds.parent.rglob("*")) == before
     assert not Path(path).exists()

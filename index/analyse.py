@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 
 import regex
@@ -53,11 +53,13 @@ REMEMBERED = 200_000
 """Words of a language whose terms are remembered."""
 
 _ASCII_TOKEN = re.compile(r"[a-z0-9]+")
-_ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
 _UNSPACED = regex.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003134f]+"
 )
+_TYPOGRAPHIC = str.maketrans("‘’“”„«»–—…•·\u00a0\u2009\u202f\u2011", '\'\'"""""--.  ' + "   -")
+"""Punctuation that typesetters use, and what stands for it in ASCII: one character for one, and no part of a word."""
+
 _MARKS = regex.compile("[\u0300-\u036f]+")
 _ASCII_ELIDED = re.compile(r"(?<!\w)[a-z]'(?=[a-z])|(?<=[a-z])'[a-z](?!\w)")
 _ELIDED = regex.compile(r"(?<!\w)\p{L}['’](?=\p{L})|(?<=\p{L})['’]\p{L}(?!\w)")
@@ -94,20 +96,21 @@ def words(text: str) -> list[str]:
     tokens: list[str] = _TOKEN.findall(_ELIDED.sub(" ", folded))
     if not _UNSPACED.search(folded):
         return tokens
-    found: list[str] = []
-    for token in tokens:
-        if not _UNSPACED.search(token):
-            found.append(token)
-            continue
-        at = 0
-        for run in _UNSPACED.finditer(token):
-            if run.start() > at:
-                found.append(token[at : run.start()])
-            at = run.end()
-            pairs = run.group()
-            found.extend(pairs[i : i + 2] for i in range(max(1, len(pairs) - 1)))
-        if at < len(token):
-            found.append(token[at:])
+    return [token[start:end] for token in tokens for start, end in _pieces(token)]
+
+
+def _pieces(token: str) -> list[tuple[int, int]]:
+    """Return the ranges of a token's words: each pair of characters of a script without spaces, and what is between."""
+    found: list[tuple[int, int]] = []
+    at = 0
+    for run in _UNSPACED.finditer(token):
+        start, end = run.span()
+        if start > at:
+            found.append((at, start))
+        found.extend((first, min(first + 2, end)) for first in range(start, max(start + 1, end - 1)))
+        at = end
+    if at < len(token):
+        found.append((at, len(token)))
     return found
 
 
@@ -141,33 +144,51 @@ def _plain(stem: str) -> str:
     return stem if stem.isascii() else _MARKS.sub("", unicodedata.normalize("NFD", stem))
 
 
-def keyword_spans(text: str, language: str, wanted: frozenset[str]) -> tuple[tuple[int, int], ...]:
-    """Return where words whose terms are ``wanted`` stand in ``text``: half-open, in order, without overlap."""
+def occurrences(text: str, language: str, wanted: Collection[str]) -> list[tuple[int, int, str]]:
+    """Return where words whose terms are ``wanted`` stand in ``text``: half-open ranges in order, each with its term.
+
+    Pairs of a script without spaces overlap; other ranges do not.
+    """
     known = _known_terms(language)
-    if text.isascii():  # the same, quicker
-        return tuple(found.span() for found in _ASCII_WORD.finditer(text) if known[found[0].lower()] in wanted)
-    spans: list[tuple[int, int]] = []
-    for found in _TOKEN.finditer(text):
-        token, start = found.group(), found.start()
-        if token.isascii():
-            if known[token.lower()] in wanted:
-                spans.append(found.span())
-        elif not _UNSPACED.search(token):
-            if not wanted.isdisjoint(terms(token, language)):
-                spans.append(found.span())
+    plain = text if text.isascii() else text.translate(_TYPOGRAPHIC)  # as long as the text
+    if plain.isascii():  # the same, quicker
+        return [
+            (*found.span(), term)
+            for found in _ASCII_TOKEN.finditer(plain.lower())
+            if (term := known[found[0]]) in wanted and not (len(term) == 1 and _elided(plain, *found.span()))
+        ]
+    spans: list[tuple[int, int, str]] = []
+    for found in _TOKEN.finditer(plain):
+        token, begin = found.group(), found.start()
+        if len(token) == 1 and _elided(plain, begin, begin + 1):
+            continue
+        for start, end in [(0, len(token))] if token.isascii() else _pieces(token):
+            piece = token[start:end]
+            spoken = [known[piece.lower()]] if piece.isascii() else terms(piece, language)
+            spans.extend((begin + start, begin + end, term) for term in spoken if term in wanted)
+    return spans
+
+
+def _elided(text: str, start: int, end: int) -> bool:
+    """Tell whether the single letter at ``start`` is what an apostrophe leaves of a word."""
+    after_word = text[start - 1 : start] == "'" and text[start - 2 : start - 1].isalpha()
+    return text[start].isalpha() and (after_word or (text[end : end + 1] == "'" and text[end + 1 : end + 2].isalpha()))
+
+
+def keyword_spans(text: str, language: str, wanted: Collection[str]) -> tuple[tuple[int, int], ...]:
+    """Return where words whose terms are ``wanted`` stand in ``text``: half-open, in order, without overlap."""
+    return joined_spans((start, end) for start, end, _ in occurrences(text, language, wanted))
+
+
+def joined_spans(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return ranges in the order given, those that overlap the one before it joined to that."""
+    joined: list[tuple[int, int]] = []
+    for start, end in spans:
+        if joined and joined[-1][1] > start:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
         else:
-            for at in range(max(1, len(token) - 1)):
-                if not wanted.isdisjoint(terms(token[at : at + 2], language)):
-                    _extend(spans, start + at, min(start + at + 2, found.end()))
-    return tuple(spans)
-
-
-def _extend(spans: list[tuple[int, int]], start: int, end: int) -> None:
-    """Add a range, joined to the last one where they overlap."""
-    if spans and spans[-1][1] > start:
-        spans[-1] = spans[-1][0], end
-    else:
-        spans.append((start, end))
+            joined.append((start, end))
+    return tuple(joined)
 
 
 def question_terms(question: str, languages: Iterable[str]) -> tuple[tuple[str, ...], ...]:

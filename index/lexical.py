@@ -30,6 +30,9 @@ K1 = 0.9
 B = 0.4
 UNIT = 512
 
+REMEMBERED = 100_000
+"""Terms whose places are remembered once asked for."""
+
 IntArray = NDArray[np.int64]
 
 
@@ -142,14 +145,21 @@ class Lexical:
             self._terms.close()
             raise SnapshotDamaged(f"{folder} holds arrays that do not fit each other; rebuild the index: qa build")
         self.count = passages
+        self._ranges: dict[str, tuple[int, int]] = {}
 
     def close(self) -> None:
         """Close the table of terms."""
         self._terms.close()
 
     def _range(self, term: str) -> tuple[int, int]:
-        found = self._terms.execute("SELECT row FROM term WHERE term = ?", (term,)).fetchone()
-        return (0, 0) if found is None else (int(self._starts[found[0]]), int(self._starts[found[0] + 1]))
+        """Return where the postings of a term stand; what was asked before is remembered."""
+        known = self._ranges.get(term)
+        if known is None:
+            found = self._terms.execute("SELECT row FROM term WHERE term = ?", (term,)).fetchone()
+            known = (0, 0) if found is None else (int(self._starts[found[0]]), int(self._starts[found[0] + 1]))
+            if len(self._ranges) < REMEMBERED:
+                self._ranges[term] = known
+        return known
 
     def idf(self, term: str) -> float:
         """Return the idf of a term; one that no passage has gets the highest there is."""

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,9 @@ _DOCUMENT = (
     "passages"
 )
 _PAGE = "number, start, end, width, height, boxes"
+
+REMEMBERED = 4096
+"""Documents that are not read from the database again."""
 
 _AT_ONCE = 500
 """Rows asked for in one statement; SQLite limits how many values one may carry."""
@@ -147,6 +150,9 @@ class Store:
         """Row of the first sentence of each passage: shape (passages,), ascending."""
         self.passage_documents: NDArray[np.int64] = table[:, 1]
         """Row of the document of each passage: shape (passages,), ascending."""
+        self.document = lru_cache(REMEMBERED)(self._read_document)
+        """Returns a document by its row."""
+        self._has_pages = lru_cache(REMEMBERED)(self._look_for_pages)
 
     def close(self) -> None:
         """Close the database."""
@@ -163,8 +169,7 @@ class Store:
         at = bisect_right(self.documents, path, key=lambda document: document.path) - 1
         return self.documents[at] if at >= 0 and self.documents[at].path == path else None
 
-    def document(self, row: int) -> StoredDocument:
-        """Return one document."""
+    def _read_document(self, row: int) -> StoredDocument:
         return _document(self._database.execute(f"SELECT {_DOCUMENT} FROM document WHERE row = ?", (row,)).fetchone())
 
     def document_text(self, row: int) -> str:
@@ -195,6 +200,8 @@ class Store:
 
     def pages(self, document: int, start: int = 0, end: int = 2**62) -> tuple[Page, ...]:
         """Return the pages on which text of ``start`` to ``end`` stands, in order; none for most formats."""
+        if not self._has_pages(document):
+            return ()
         rows = self._database.execute(
             f"SELECT {_PAGE} FROM page WHERE document = ? AND start < ? AND end > ? ORDER BY number",
             (document, end, start),
@@ -203,6 +210,10 @@ class Store:
             Page(number=n, start=s, end=e, width=width, height=height, boxes=zlib.decompress(boxes))
             for n, s, e, width, height, boxes in rows
         )
+
+    def _look_for_pages(self, document: int) -> bool:
+        sql = "SELECT EXISTS (SELECT 1 FROM page WHERE document = ?)"
+        return bool(self._database.execute(sql, (document,)).fetchone()[0])
 
     def check(self) -> str:
         """Return what SQLite's own integrity check says: ``ok`` where all is well."""

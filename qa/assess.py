@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from index.analyse import keyword_spans, terms
+from index.analyse import joined_spans, occurrences, terms
 from index.encode import EncoderInfo
-from index.records import Sentence
+from index.records import Passage, Sentence
 from index.snapshot import Snapshot
 from index.store import Store, StoredDocument, StoredPassage
 from qa.answer import Citation, Result
 from qa.cite import cite
-from qa.confidence import Signals, confidence
+from qa.confidence import SHIPPED, Curve, Signals, confidence
 from qa.evidence import Terms, coverage, sentence_scores
 from qa.rank import Candidate
 from qa.ranking import alpha
@@ -50,34 +50,33 @@ def _assess(
     candidate: Candidate,
     stored: StoredPassage,
 ) -> Assessed:
-    sentences = stored.passage.sentences
-    spoken = [terms(stored.sentence_text(sentence), document.language) for sentence in sentences]
-    scores = sentence_scores(candidate.cosines, spoken, asked, idf, alpha(encoder.cosine_std))
-    chosen = max(range(len(sentences)), key=lambda at: (_states(sentences[at], stored), scores[at]))
-    context = terms(" ".join((document.title, *stored.passage.section)), document.language)
+    passage = stored.passage
+    occurring = occurrences(stored.text, document.language, idf)
+    found = _by_sentence(passage, occurring)
+    lengths = [sentence.end - sentence.start for sentence in passage.sentences]
+    scores = sentence_scores(candidate.cosines.tolist(), lengths, found, idf, alpha(encoder.cosine_std))
+    chosen = max(range(len(scores)), key=lambda at: (_states(passage.sentences[at], stored), scores[at]))
+    context = terms(" ".join((document.title, *passage.section)), document.language)
     signals = Signals(
         closeness=(float(candidate.cosines.max()) - encoder.cosine_mean) / encoder.cosine_std,
-        in_passage=coverage(asked, {*context, *(term for part in spoken for term in part)}, idf),
-        in_evidence=coverage(asked, set(spoken[chosen]), idf),
+        in_passage=coverage(asked, {*context, *(term for said in found for term in said)}, idf),
+        in_evidence=coverage(asked, found[chosen], idf),
     )
+    hits = joined_spans((passage.start + first, passage.start + last) for first, last, _ in occurring)
     return Assessed(
-        candidate=candidate,
-        document=document,
-        stored=stored,
-        evidence=chosen,
-        signals=signals,
-        hits=tuple(_hits(stored, spoken, document.language, frozenset(idf))),
-    )
+        candidate=candidate, document=document, stored=stored, evidence=chosen, signals=signals, hits=hits
+    )  # fmt: skip
 
 
-def _hits(
-    stored: StoredPassage, spoken: Sequence[Sequence[str]], language: str, wanted: frozenset[str]
-) -> Iterator[tuple[int, int]]:
-    """Yield the ranges of ``wanted`` terms, looking only into sentences that are known to have some."""
-    for sentence, terms_of_it in zip(stored.passage.sentences, spoken, strict=True):
-        if not wanted.isdisjoint(terms_of_it):
-            for first, last in keyword_spans(stored.sentence_text(sentence), language, wanted):
-                yield sentence.start + first, sentence.start + last
+def _by_sentence(passage: Passage, occurring: Sequence[tuple[int, int, str]]) -> list[list[str]]:
+    """Return the terms that occur in each sentence of a passage; sentences and occurrences are in order."""
+    found: list[list[str]] = [[] for _ in passage.sentences]
+    at = 0
+    for start, _, term in occurring:
+        while at + 1 < len(found) and passage.start + start >= passage.sentences[at + 1].start:
+            at += 1
+        found[at].append(term)
+    return found
 
 
 def _states(sentence: Sentence, stored: StoredPassage) -> int:
@@ -87,17 +86,19 @@ def _states(sentence: Sentence, stored: StoredPassage) -> int:
     return 1 if stored.sentence_text(sentence).endswith(("?", "？", "؟")) else 2
 
 
-def results_of(snapshot: Snapshot, asked: Terms, candidates: Sequence[Candidate]) -> tuple[Result, ...]:
-    """Return the results of a search in the order of ``candidates``."""
+def results_of(
+    snapshot: Snapshot, asked: Terms, candidates: Sequence[Candidate], curve: Curve = SHIPPED
+) -> tuple[Result, ...]:
+    """Return the results of a search in the order of ``candidates``; ``curve`` gives their confidence."""
     found = assess(snapshot, asked, candidates)
-    return tuple(_result(snapshot.store, place, item) for place, item in enumerate(found, 1))
+    return tuple(_result(snapshot.store, place, item, curve) for place, item in enumerate(found, 1))
 
 
-def _result(store: Store, place: int, found: Assessed) -> Result:
+def _result(store: Store, place: int, found: Assessed, curve: Curve) -> Result:
     return Result(
         rank=place,
         score=found.candidate.score,
-        confidence=confidence(found.signals),
+        confidence=confidence(found.signals, curve),
         cosine=round(float(found.candidate.cosines.max()), 6),
         closeness=round(found.signals.closeness, 6),
         bm25=round(found.candidate.bm25, 6),

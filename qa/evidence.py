@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-
-import numpy as np
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from index import lexical
-from index.encode import FloatArray
 from qa.ranking import fuse
 
 Terms = tuple[tuple[str, ...], ...]
@@ -16,20 +13,23 @@ Terms = tuple[tuple[str, ...], ...]
 
 
 def sentence_scores(
-    cosines: FloatArray, words: Sequence[Sequence[str]], question: Terms, idf: Mapping[str, float], weight: float
+    cosines: Sequence[float],
+    lengths: Sequence[int],
+    found: Sequence[Iterable[str]],
+    idf: Mapping[str, float],
+    weight: float,
 ) -> list[float]:
     """Return the score of each sentence of a passage: cosine and BM25, combined as for passages.
 
-    ``words`` are the terms of each sentence; sentence lengths are compared with the passage's mean.
+    ``lengths``, in characters, are compared with the passage's mean; ``found`` are the question's terms in each
+    sentence, as often as they occur.
     """
-    asked = {term for variants in question for term in variants}
-    average = sum(map(len, words)) / max(1, len(words))
-    bm25 = np.zeros(len(words), dtype=np.float32)
-    for row, terms in enumerate(words):
-        frequencies = Counter(term for term in terms if term in asked)
-        bm25[row] = sum(idf[term] * lexical.weight(tf, len(terms), average) for term, tf in frequencies.items())
-    scores: list[float] = fuse(cosines, bm25, weight).tolist()
-    return scores
+    average = sum(lengths) / max(1, len(lengths))
+    bm25 = [
+        sum(idf[term] * lexical.weight(tf, length, average) for term, tf in Counter(terms).items())
+        for length, terms in zip(lengths, found, strict=True)
+    ]
+    return fuse(cosines, bm25, weight)
 
 
 def coverage(question: Terms, present: Collection[str], idf: Mapping[str, float]) -> float:

@@ -48,12 +48,12 @@ def rank(
     sentences, starts = _sentences(snapshot, rows)
     cosines = snapshot.vectors.cosines(vector, sentences)
     weight = alpha(snapshot.manifest.encoder.cosine_std)
-    scores = fuse(passage_similarity(cosines, starts), bm25[rows], weight)
+    scores = fuse(passage_similarity(cosines, starts).tolist(), bm25[rows].tolist(), weight)
     ends = np.append(starts[1:], len(cosines))
     return [
         Candidate(
             row=int(rows[at]),
-            score=float(scores[at]),
+            score=scores[at],
             bm25=float(bm25[rows[at]]),
             cosines=cosines[starts[at] : ends[at]],
         )
@@ -86,11 +86,12 @@ def _sentences(snapshot: Snapshot, rows: NDArray[np.int64]) -> tuple[NDArray[np.
     return np.repeat(first - starts, sizes) + np.arange(sizes.sum()), starts
 
 
-def _best(snapshot: Snapshot, rows: NDArray[np.int64], scores: NDArray[np.float64], k: int) -> list[int]:
+def _best(snapshot: Snapshot, rows: NDArray[np.int64], scores: list[float], k: int) -> list[int]:
     """Return the places of the ``k`` highest scores, ties in the order of passage ids."""
-    k = min(k, len(scores))
-    least = np.partition(scores, -k)[-k]
-    places = np.flatnonzero(scores >= least).tolist()
+    falling = sorted(scores, reverse=True)[: k + 1]
+    places = [at for at, score in enumerate(scores) if score >= falling[:k][-1]]
+    if len(set(falling)) == len(falling):
+        return sorted(places, key=lambda at: -scores[at])
     ids = dict(zip(places, snapshot.store.passage_ids([int(rows[at]) for at in places]), strict=True))
     return sorted(places, key=lambda at: (-scores[at], ids[at]))[:k]
 

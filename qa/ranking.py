@@ -1,4 +1,4 @@
-"""How passages and sentences are scored: pure functions over arrays.
+"""How passages and sentences are scored: pure functions.
 
     s(p)     = (1 − MEAN) · max + MEAN · mean of the cosines of question and the sentences of p
     b(p)     = BM25 of the question against p, its title and headings
@@ -9,6 +9,8 @@ Fusion Functions for Hybrid Retrieval", 2023). docs/ranking.md has the measureme
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,11 +43,11 @@ def passage_similarity(cosines: FloatArray, starts: NDArray[np.int64]) -> FloatA
     return np.asarray((1 - MEAN) * best + MEAN * mean, dtype=np.float32)
 
 
-def fuse(similarity: FloatArray, bm25: FloatArray, weight: float) -> NDArray[np.float64]:
+def fuse(similarity: Sequence[float], bm25: Sequence[float], weight: float) -> list[float]:
     """Return the combined score of each candidate: at most 1, higher is better."""
-    if not len(similarity):
-        return np.zeros(0)
-    top_similarity, top_bm25 = float(similarity.max()), float(bm25.max())
-    meaning = (similarity.astype(np.float64) + 1) / (top_similarity + 1) if top_similarity > -1 else 0 * similarity
-    words = bm25.astype(np.float64) / top_bm25 if top_bm25 > 0 else np.zeros(len(bm25))
-    return np.asarray(np.round(weight * meaning + (1 - weight) * words, DECIMALS), dtype=np.float64)
+    top_similarity, top_bm25 = max(similarity, default=0.0), max(bm25, default=0.0)
+    by_meaning = weight / (top_similarity + 1) if top_similarity > -1 else 0.0
+    by_words = (1 - weight) / top_bm25 if top_bm25 > 0 else 0.0
+    return [
+        round((near + 1) * by_meaning + said * by_words, DECIMALS) for near, said in zip(similarity, bm25, strict=True)
+    ]

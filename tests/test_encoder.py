@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -202,3 +203,53 @@ def test_pickled_weights_beside_nothing_safe_are_refused(model_copy: Path) -> No
 def test_the_name_is_the_one_that_was_given(cache: Path, real_encoder: Encoder) -> None:
     other = load_encoder(f"sentence-transformers/{DEFAULT_MODEL}", cache)
     assert other.info == replace(real_encoder.info, model=f"sentence-transformers/{DEFAULT_MODEL}")
+
+
+def test_a_compiled_graph_is_kept_and_made_anew_where_it_was_altered(
+    tmp_path: Path, cache: Path, real_encoder: Encoder
+) -> None:
+    (entry,) = (cache / "encoders").glob(f"{real_encoder.info.fingerprint[:24]}-*")
+    copy = tmp_path / "encoders" / entry.name
+    shutil.copytree(entry, copy, ignore=shutil.ignore_patterns("compiled"))
+    code = (
+        "import sys; from pathlib import Path; from index.encode import open_encoder\n"
+        "import msgspec; from index.encode.protocol import EncoderInfo\n"
+        "info = msgspec.json.decode(sys.argv[1], type=EncoderInfo)\n"
+        "print(open_encoder(info, Path(sys.argv[2])).encode_question('Who keeps bees?').tobytes().hex())"
+    )
+
+    def first_question() -> str:
+        info = msgspec.json.encode(real_encoder.info).decode()
+        command = [sys.executable, "-c", code, info, str(tmp_path)]
+        return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
+
+    def kept() -> dict[str, str]:
+        return {path.name: file_sha256(path) for path in (copy / "compiled").glob("*.blob")}
+
+    expected = real_encoder.encode_question("Who keeps bees?").tobytes().hex()
+    assert first_question() == expected
+    made = kept()
+    assert json.loads((copy / "compiled" / "sums.json").read_text("utf-8")) == made
+    assert len(made) == 1
+    (blob,) = (copy / "compiled").glob("*.blob")
+    written = blob.stat().st_mtime_ns
+    assert first_question() == expected
+    assert blob.stat().st_mtime_ns == written  # read, not made again
+    blob.chmod(0o644)
+    with blob.open("r+b") as file:
+        file.seek(blob.stat().st_size // 2)
+        file.write(b"\xff\xff\xff\xff")
+    assert first_question() == expected
+    assert kept() == json.loads((copy / "compiled" / "sums.json").read_text("utf-8"))
+    (copy / "compiled" / "unknown.blob").write_bytes(b"from elsewhere")
+    assert first_question() == expected
+    assert "unknown.blob" not in kept()
+
+
+def test_without_room_for_compiled_graphs_they_are_compiled(tmp_path: Path, cache: Path, real_encoder: Encoder) -> None:
+    (entry,) = (cache / "encoders").glob(f"{real_encoder.info.fingerprint[:24]}-*")
+    copy = tmp_path / "encoders" / entry.name
+    shutil.copytree(entry, copy, ignore=shutil.ignore_patterns("compiled"))
+    (copy / "compiled").write_text("in the way", "utf-8")
+    again = open_encoder(real_encoder.info, tmp_path)
+    assert np.array_equal(again.encode_question(TEXTS[0]), real_encoder.encode_question(TEXTS[0]))

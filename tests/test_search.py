@@ -90,8 +90,8 @@ def exact(snapshot: Snapshot, encoder: Encoder, question: str) -> list[str]:
     words = question_terms(question, snapshot.manifest.languages)
     bm25 = snapshot.lexical.scores(term for variants in words for term in variants)
     scores = fuse(
-        passage_similarity(everything, snapshot.store.first_sentences),
-        bm25,
+        passage_similarity(everything, snapshot.store.first_sentences).tolist(),
+        bm25.tolist(),
         alpha(snapshot.manifest.encoder.cosine_std),
     )
     ids = snapshot.store.passage_ids(list(range(len(scores))))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,12 @@ from index.errors import ModelError
 from index.records import Progress
 
 import index.encode.quiet  # isort: skip  # noqa: F401 - before openvino
-import openvino  # isort: skip
+
+# openvino goes without its converter where that can't be imported; it is not needed here, and slow to load.
+sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
+import openvino  # isort: skip # noqa: E402
+
+from index.encode.compiled import compile_kept, compile_new  # noqa: E402 - as openvino
 
 STEP = 16
 """Lengths are padded to multiples of this many tokens, so that a few shapes serve every text."""
@@ -47,20 +53,20 @@ class OpenVinoEncoder:
         """What an index remembers of this encoder."""
         return self._info
 
-    def _compile(self, streams: int) -> openvino.CompiledModel:
+    def _compile(self, compile_graph: Callable[..., openvino.CompiledModel], streams: int) -> openvino.CompiledModel:
         settings = {"NUM_STREAMS": streams, "INFERENCE_PRECISION_HINT": "f32"}
         try:
-            return self._core.compile_model(self._graph, "CPU", settings)
+            return compile_graph(self._core, self._graph, settings=settings)
         except RuntimeError as error:
             raise ModelError(f"the prepared model {self._graph} can't be read; try again, it is made anew") from error
 
     @cached_property
     def _single(self) -> openvino.CompiledModel:
-        return self._compile(1)
+        return self._compile(compile_kept, 1)
 
     @cached_property
     def _parallel(self) -> openvino.CompiledModel:
-        return self._compile(os.cpu_count() or 1)
+        return self._compile(compile_new, os.cpu_count() or 1)
 
     def encode_question(self, question: str) -> FloatArray:
         """Return the vector of a question: shape (dimension,), float32, length 1."""

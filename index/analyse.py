@@ -152,11 +152,7 @@ def occurrences(text: str, language: str, wanted: Collection[str]) -> list[tuple
     known = _known_terms(language)
     plain = text if text.isascii() else text.translate(_TYPOGRAPHIC)  # as long as the text
     if plain.isascii():  # the same, quicker
-        return [
-            (*found.span(), term)
-            for found in _ASCII_TOKEN.finditer(plain.lower())
-            if (term := known[found[0]]) in wanted and not (len(term) == 1 and _elided(plain, *found.span()))
-        ]
+        return _ascii_occurrences(plain, known, wanted)
     spans: list[tuple[int, int, str]] = []
     for found in _TOKEN.finditer(plain):
         token, begin = found.group(), found.start()
@@ -167,6 +163,24 @@ def occurrences(text: str, language: str, wanted: Collection[str]) -> list[tuple
             spoken = [known[piece.lower()]] if piece.isascii() else terms(piece, language)
             spans.extend((begin + start, begin + end, term) for term in spoken if term in wanted)
     return spans
+
+
+def _ascii_occurrences(text: str, known: _Terms, wanted: Collection[str]) -> list[tuple[int, int, str]]:
+    """Choose among the different words first: of these few have a wanted term, and finding those again is quick."""
+    lower = text.lower()
+    spans: list[tuple[int, int, str]] = []
+    for word in set(_ASCII_TOKEN.findall(lower)):
+        term = known[word]
+        if term not in wanted:
+            continue
+        start = lower.find(word)
+        while start >= 0:
+            end = start + len(word)
+            alone = not (lower[start - 1 : start].isalnum() or lower[end : end + 1].isalnum())
+            if alone and not (len(word) == 1 and _elided(lower, start, end)):
+                spans.append((start, end, term))
+            start = lower.find(word, end)
+    return sorted(spans)
 
 
 def _elided(text: str, start: int, end: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -28,12 +29,16 @@ from index.encode.compiled import compile_kept, compile_new  # noqa: E402 - as o
 STEP = 16
 """Lengths are padded to multiples of this many tokens, so that a few shapes serve every text."""
 
-QUESTION_STEP = 8
+QUESTION_STEP = 4
 """The same for questions, which come alone: less padding for a few more shapes."""
 
 BATCH_TOKENS = 1024
 """Tokens of one batch, padding included. Each shape has one batch size, which short batches are padded
 to as well: an int8 graph's results depend on the shape, and so a vector depends on its text alone."""
+
+
+IN_FLIGHT = 2
+"""Batches for each core: one at work, one that waits for it."""
 
 
 class OpenVinoEncoder:
@@ -89,24 +94,32 @@ class OpenVinoEncoder:
             return vectors
         with self._lock:
             compiled = self._parallel
-        queue = openvino.AsyncInferQueue(compiled, 0)
+        # Requests in turn, without callbacks: one still on its way when the process ends would bring it down.
+        free = [compiled.create_infer_request() for _ in range(IN_FLIGHT * (os.cpu_count() or 1))]
+        started: deque[tuple[openvino.InferRequest, list[int]]] = deque()
         done = 0
 
-        def keep(request: Any, rows: list[int]) -> None:
+        def finish() -> None:
             nonlocal done
+            request, rows = started.popleft()
+            request.wait()
             vectors[rows] = request.get_output_tensor(0).data[: len(rows)]
+            free.append(request)
             done += len(rows)
+            progress("encode", done, len(texts))
 
-        queue.set_callback(keep)
         for length in sorted(by_length):
             size = max(1, BATCH_TOKENS // length)
             group = by_length[length]
             for first in range(0, len(group), size):
                 rows = group[first : first + size]
-                queue.start_async(self._inputs([ids[row] for row in rows], size, length), rows)
-                progress("encode", done, len(texts))
-        queue.wait_all()
-        progress("encode", len(texts), len(texts))
+                if not free:
+                    finish()
+                request = free.pop()
+                request.start_async(self._inputs([ids[row] for row in rows], size, length))
+                started.append((request, rows))
+        while started:
+            finish()
         return vectors
 
     def token_spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:

@@ -7,6 +7,7 @@ OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",  # also transformers' own, which would write over ours
     "DO_NOT_TRACK": "1",
 }
 """Environment in which no library looks for a model hub."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from index import lexical
 from qa.ranking import fuse
@@ -15,7 +15,7 @@ Terms = tuple[tuple[str, ...], ...]
 def sentence_scores(
     cosines: Sequence[float],
     lengths: Sequence[int],
-    found: Sequence[Iterable[str]],
+    found: Sequence[Sequence[str]],
     idf: Mapping[str, float],
     weight: float,
 ) -> list[float]:
@@ -26,14 +26,18 @@ def sentence_scores(
     """
     average = sum(lengths) / max(1, len(lengths))
     bm25 = [
-        sum(idf[term] * lexical.weight(tf, length, average) for term, tf in Counter(terms).items())
+        sum(idf[term] * lexical.weight(terms.count(term), length, average) for term in dict.fromkeys(terms))
         for length, terms in zip(lengths, found, strict=True)
     ]
     return fuse(cosines, bm25, weight)
 
 
-def coverage(question: Terms, present: Collection[str], idf: Mapping[str, float]) -> float:
+def coverage(question: Terms, present: AbstractSet[str], idf: Mapping[str, float]) -> float:
     """Return the share of a question's words that are ``present``, each weighed by its idf: 0 to 1."""
-    weights = [min(idf[term] for term in variants) for variants in question]
-    covered = [w for w, variants in zip(weights, question, strict=True) if any(t in present for t in variants)]
-    return sum(covered) / sum(weights) if sum(weights) > 0 else 0.0
+    total = covered = 0.0
+    for variants in question:
+        weight = min([idf[term] for term in variants])
+        total += weight
+        if not present.isdisjoint(variants):
+            covered += weight
+    return covered / total if total > 0 else 0.0

@@ -46,7 +46,7 @@ class OpenVinoEncoder:
 
     def __init__(self, entry: Path, info: EncoderInfo, pad: int) -> None:
         self._info = info
-        self._graph = entry / "model.xml"
+        self.graph = entry / "model.xml"
         self._pad = pad
         self._tokens = Tokens(entry / "tokenizer.json", info)
         self._core = openvino.Core()
@@ -61,9 +61,9 @@ class OpenVinoEncoder:
     def _compile(self, compile_graph: Callable[..., openvino.CompiledModel], streams: int) -> openvino.CompiledModel:
         settings = {"NUM_STREAMS": streams, "INFERENCE_PRECISION_HINT": "f32"}
         try:
-            return compile_graph(self._core, self._graph, settings=settings)
+            return compile_graph(self._core, self.graph, settings=settings)
         except RuntimeError as error:
-            raise ModelError(f"the prepared model {self._graph} can't be read; try again, it is made anew") from error
+            raise ModelError(f"the prepared model {self.graph} can't be read; try again, it is made anew") from error
 
     @cached_property
     def _single(self) -> openvino.CompiledModel:

@@ -6,7 +6,7 @@ EVAL ?= ../shared/eval
 PORT ?= 7860
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: run test index lint bench-retrieval bench-speed bench-page bench-lexical bench-confidence bench-formats screenshots clean
+.PHONY: run test index lint bench-retrieval bench-study bench-speed bench-page bench-lexical bench-confidence bench-formats bench-peers screenshots clean
 
 run: .venv/run
 	@test -f $(INDEX)/CURRENT || $(BIN)/qa build $(SEEDS) --index $(INDEX)
@@ -26,6 +26,9 @@ lint: .venv/test
 bench-retrieval: .venv/test
 	$(BIN)/python -m benchmarks.retrieval $(EVAL)
 
+bench-study: .venv/test
+	$(BIN)/python -m benchmarks.study $(EVAL) $(foreach set,$(wildcard benchmarks/out/faq) $(SETS),--set $(set)) $(if $(PRECISE),--precise) $(if $(CROSS_ENCODER),--cross-encoder $(CROSS_ENCODER))
+
 bench-speed: .venv/test
 	$(BIN)/python -m benchmarks.speed $(EVAL)
 
@@ -40,6 +43,9 @@ bench-confidence: .venv/test
 
 bench-formats: .venv/test
 	$(BIN)/python -m benchmarks.formats $(if $(DOCS),--docs "$(DOCS)")
+
+bench-peers: .venv/test
+	$(BIN)/python -m benchmarks.peers --eval $(EVAL) $(BENCH)
 
 screenshots: .venv/test
 	$(BIN)/python -m benchmarks.screenshots

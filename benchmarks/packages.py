@@ -130,11 +130,14 @@ class Item:
     """Of the reference, or why there is none."""
 
 
-def fetch(folder: Path) -> list[str]:
-    """Put the packages that are not there yet into ``folder``; return a line for each that could not be had."""
+def fetch(folder: Path, packages: Sequence[str] = PACKAGES) -> list[str]:
+    """Put the packages that are not there yet into ``folder``; return a line for each that could not be had.
+
+    What a package says of itself is in its folder ``DEBIAN``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     problems = []
-    for package in PACKAGES:
+    for package in packages:
         if (folder / package).is_dir():
             continue
         print(f"fetching {package}", flush=True)
@@ -148,7 +151,7 @@ def fetch(folder: Path) -> list[str]:
                 problems.append(f"{package} was not fetched ({why}); where lists are old, apt-get update helps")
                 continue
             (archive,) = scratch.glob("*.deb")
-            subprocess.run(["dpkg", "-x", str(archive), str(scratch / "files")], check=True)
+            subprocess.run(["dpkg-deb", "--raw-extract", str(archive), str(scratch / "files")], check=True)
             (scratch / "files").rename(folder / package)
     return problems
 

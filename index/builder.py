@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,17 +60,23 @@ def build(
     Raises SeedsError where there is nothing to index, BuildLocked while another build runs, and
     BuildError where the index can't be written.
     """
-    paths = IndexPaths(index)
     started = time.monotonic()
     progress("scan", 0, 0)
     files, skipped = walk(seeds)
+    bounds = limits or Limits()
+    with begin(seeds, IndexPaths(index), encoder, progress, bounds) as work:
+        return work.run(work.read(files), skipped, started)
+
+
+@contextmanager
+def begin(seeds: Path, paths: IndexPaths, encoder: Encoder, progress: Progress, limits: Limits) -> Iterator[Building]:
+    """Hold the lock of an index, its journal and the snapshot in force for one build."""
     with lock(paths, f"build of {seeds}"):
         remove_leftovers(paths)
         previous = _previous(paths)
         try:
             with Journal(paths.journal) as journal:
-                work = _Build(seeds, paths, encoder, progress, limits or Limits(), journal, previous)
-                return work.run(files, skipped, started)
+                yield Building(seeds, paths, encoder, progress, limits, journal, previous)
         finally:
             if previous:
                 previous.close()
@@ -83,8 +90,8 @@ def _previous(paths: IndexPaths) -> Snapshot | None:
         return None
 
 
-class _Build:
-    """One build, under the lock of its index."""
+class Building:
+    """One build, under the lock of its index (``begin``)."""
 
     def __init__(
         self,
@@ -105,11 +112,14 @@ class _Build:
         self._journal = journal
         self._previous = previous
 
-    def run(self, files: Sequence[SeedFile], left_out: Sequence[Skipped], started: float) -> BuildReport:
-        """Build from ``files``; ``left_out`` are those that the walk has left out."""
-        found = gather(
+    def read(self, files: Sequence[SeedFile]) -> Gathered:
+        """Return what ``files`` hold."""
+        return gather(
             self._seeds, files, self._recipe, self._encoder, self._journal, self._limits, self._progress, self._previous
         )
+
+    def run(self, found: Gathered, left_out: Sequence[Skipped], started: float) -> BuildReport:
+        """Build from what was ``found``; ``left_out`` are files that the walk has left out."""
         loaded = found.loaded
         skipped = tuple(sorted((*left_out, *found.skipped), key=lambda s: (s.source, s.reason)))
         if not loaded:

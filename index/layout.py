@@ -11,6 +11,7 @@ INDEX/
     lexical/               BM25 postings
   unfinished.sqlite        what a build that was interrupted had done already
   feedback.jsonl           judgements of readers, with feedback.lock; no build reads or changes them
+  calibration.json         confidence and threshold fitted for this index (qa calibrate); no build changes it
 """
 
 from __future__ import annotations
@@ -84,6 +85,11 @@ class IndexPaths:
     def journal(self) -> Path:
         """What an unfinished build has done already."""
         return self.root / "unfinished.sqlite"
+
+    @property
+    def calibration(self) -> Path:
+        """Confidence and threshold that were fitted for this index."""
+        return self.root / "calibration.json"
 
     @property
     def snapshots(self) -> Path:

@@ -60,7 +60,7 @@ def _assess(
     signals = Signals(
         closeness=(float(candidate.cosines.max()) - encoder.cosine_mean) / encoder.cosine_std,
         in_passage=coverage(asked, {*context, *(term for said in found for term in said)}, idf),
-        in_evidence=coverage(asked, found[chosen], idf),
+        in_evidence=coverage(asked, set(found[chosen]), idf),
     )
     hits = joined_spans((passage.start + first, passage.start + last) for first, last, _ in occurring)
     return Assessed(

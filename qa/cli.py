@@ -18,10 +18,11 @@ from index.layout import IndexPaths
 from index.load.readers import Readers
 from index.load.walk import walk
 from index.snapshot import current_id, load_manifest, read_origin, snapshot_ids
-from qa import maintenance, show
+from qa import calibration_commands, maintenance, show
 from qa.answer import Answer
 from qa.citation import Known, parse_link, verify_link
 from qa.engine import Index
+from qa.evaluation_commands import eval_command
 from qa.options import (
     CACHE,
     ERROR,
@@ -236,31 +237,7 @@ def serve(
     run(settings_with(index=index, cache=cache, threshold=threshold), serving, show.line, show.progress(quiet=False))
 
 
-@cli.command("eval")
-@click.option("-k", type=click.IntRange(1, 100), default=10, show_default=True, help="Passages that are looked at.")
-@INDEX
-@CACHE
-@JSON
-def eval_command(k: int, index: Path | None, cache: Path | None, as_json: bool) -> None:
-    """Measure the index on the passages that readers marked as answering their questions, or not."""
-    from qa.evaluate import evaluate  # noqa: PLC0415 - the measures are loaded for this command only
-    from qa.feedback import Feedback  # noqa: PLC0415 - as above
-
-    settings = settings_with(index=index, cache=cache)
-    with Index(settings.index, settings.cache, threshold=settings.threshold) as opened:
-        judgements = Feedback(settings.index).read()
-        if not any(judgement.useful for judgement in judgements):
-            raise SeedQAError(
-                f"no passage of {settings.index} was marked as an answer yet; mark some on the page: qa serve"
-            )
-        found = evaluate(lambda question, k: opened.search(question, k=k), judgements, k)
-    if as_json:
-        show.json_line(found)
-    else:
-        show.evaluation(found)
-
-
-for command in maintenance.COMMANDS:
+for command in (*maintenance.COMMANDS, eval_command, *calibration_commands.COMMANDS):
     cli.add_command(command)
 
 

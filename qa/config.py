@@ -21,7 +21,6 @@ from platformdirs import user_cache_path, user_config_path, user_data_path
 from index.encode import BACKENDS, DEFAULT_MODEL
 from index.errors import SettingsError
 from index.load.limits import Limits
-from qa.confidence import THRESHOLD
 
 PREFIX = "SEEDQA_"
 MIB = 2**20
@@ -43,8 +42,8 @@ class Settings:
     """Encoder backend: openvino or torch."""
     k: int = 5
     """Passages in an answer."""
-    threshold: float = THRESHOLD
-    """Confidence below which an answer is "not found"."""
+    threshold: float | None = None
+    """Confidence below which an answer is "not found"; without one, that of the index's calibration."""
     read_seconds: float = Limits().seconds
     """How long one document may take to be read."""
     read_memory: int = Limits().memory // MIB

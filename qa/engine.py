@@ -20,7 +20,7 @@ from index.snapshot import Snapshot, open_current
 from index.store import StoredDocument
 from qa.answer import Answer, Citation, Context, DocumentStatus, Verification
 from qa.assess import results_of
-from qa.confidence import THRESHOLD
+from qa.calibration import InForce, Watched
 from qa.config import read_settings
 from qa.context import AROUND, passage_context
 from qa.examples import example_questions
@@ -58,11 +58,13 @@ class Index:
         cache: Path,
         *,
         model: str | None = None,
-        threshold: float = THRESHOLD,
+        threshold: float | None = None,
         encoder: Encoder | None = None,
         progress: Progress = no_progress,
     ) -> None:
         """Open the index in ``root``; ``encoder`` replaces the one that would be opened from ``cache``.
+
+        Without a ``threshold`` that of the index's calibration is in force, or else the one that ships.
 
         Raises SnapshotError where there is no usable snapshot, and ModelMismatch where ``model`` or
         ``encoder`` is not what it was built with.
@@ -70,7 +72,8 @@ class Index:
         self._paths = IndexPaths(root)
         self._cache = cache
         self._model = model
-        self._threshold = check_threshold(threshold)
+        self._threshold = None if threshold is None else check_threshold(threshold)
+        self._calibrations = Watched(self._paths.calibration)
         self._encoder = encoder
         self._progress = progress
         self._lock = threading.Lock()
@@ -182,7 +185,13 @@ class Index:
     @property
     def threshold(self) -> float:
         """Confidence below which an answer is "not found"."""
-        return self._threshold
+        return self.calibration.threshold if self._threshold is None else self._threshold
+
+    @property
+    def calibration(self) -> InForce:
+        """What turns strength into an answer now: the calibration of this index, or what ships."""
+        with self._in_force() as held:
+            return self._calibrations.get(held.encoder.info.fingerprint)
 
     @property
     def manifest(self) -> Manifest:
@@ -212,11 +221,13 @@ class Index:
         ``k`` below 1, a threshold that is none, and a pattern that matches no document.
         """
         asked = check_question(question)
-        limit = self._threshold if threshold is None else check_threshold(threshold)
+        given = self._threshold if threshold is None else check_threshold(threshold)
         check_k(k)
         with self._in_force() as held:
             snapshot = held.snapshot
-            notes = [self._trouble] if self._trouble else []
+            calibrated = self._calibrations.get(held.encoder.info.fingerprint)
+            limit = calibrated.threshold if given is None else given
+            notes = [note for note in (self._trouble, calibrated.note) if note]
             if note := language_note(asked, held.encoder.info.languages):
                 notes.append(note)
             allowed = passages_of_documents(snapshot, documents)
@@ -233,7 +244,7 @@ class Index:
                         f"{held.encoder.info.sentence_tokens}, words from all"
                     )
             candidates = rank(snapshot, vector, asked_terms, min(k, within), allowed)
-            results = results_of(snapshot, asked_terms, candidates)
+            results = results_of(snapshot, asked_terms, candidates, calibrated.curve)
         best = results[0].confidence if results else 0.0
         return Answer(
             question=asked,

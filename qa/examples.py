@@ -40,8 +40,8 @@ def example_questions(store: Store) -> Iterator[str]:
 def _drawn(store: Store, document: StoredDocument) -> tuple[list[str], list[str], list[str]]:
     """Return the questions in a document, those made of its sections, and the one made of its title."""
     passages = list(islice(store.passages_of(document), PASSAGES))
-    texts = (_bare(s.sentence_text(p)) for s in passages for p in s.passage.sentences)
-    asked = [text for text in texts if _QUESTION.fullmatch(text) and _asks(text, document.language)]
+    texts = (bare(s.sentence_text(p)) for s in passages for p in s.passage.sentences)
+    asked = [text for text in texts if is_question(text, document.language)]
     headings = dict.fromkeys(
         _ASIDE.sub("", stored.passage.section[-1]) for stored in passages if stored.passage.section
     )
@@ -49,12 +49,16 @@ def _drawn(store: Store, document: StoredDocument) -> tuple[list[str], list[str]
     return asked, about, [f"What is “{document.title}” about?"]
 
 
-def _bare(sentence: str) -> str:
+def bare(sentence: str) -> str:
     """Return a sentence without what stands around it in headings and lists, its first letter a capital."""
     found = _ASIDE.sub("", _LABEL.sub("", sentence, count=1)).strip()
     return found[:1].upper() + found[1:]
 
 
-def _asks(question: str, language: str) -> bool:
-    """Tell whether a question asks for something by itself; other languages than English are given credit."""
-    return language != "en" or question.split(maxsplit=1)[0].casefold().strip("“\"'") in _ASKS
+def is_question(text: str, language: str) -> bool:
+    """Tell whether a text asks for something by itself; other languages than English are given credit."""
+    return bool(_QUESTION.fullmatch(text)) and (language != "en" or _asks(text))
+
+
+def _asks(question: str) -> bool:
+    return question.split(maxsplit=1)[0].casefold().strip("“\"'") in _ASKS

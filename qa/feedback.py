@@ -4,7 +4,7 @@ INDEX/
   feedback.jsonl           one vote a line, only ever appended to
   feedback.lock            held while a vote is written
 
-Votes outlive snapshots: a rebuild neither reads nor changes them. qa.evaluate measures an index on them.
+Votes outlive snapshots: a rebuild neither reads nor changes them. qa.evaluate.votes measures an index on them.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def judgement(question: str, citation: Citation, useful: bool | None, *, snapsho
 class Feedback:
     """The votes kept in one index's folder. Safe for any number of threads and processes."""
 
-    def __init__(self, root: Path) -> None:
-        self.path = root / "feedback.jsonl"
+    def __init__(self, root: Path, name: str = "feedback.jsonl") -> None:
+        self.path = root / name
         """Need not exist."""
         self._lock = root / "feedback.lock"
         self._last_read: tuple[tuple[int, int], tuple[Judgement, ...]] = (0, 0), ()

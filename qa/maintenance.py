@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from index.errors import SeedQAError, SnapshotError
 from index.layout import IndexPaths
 from index.lock import lock
 from index.manifest import Manifest
-from index.snapshot import current_id, examine, load_manifest, prune, read_origin, restore, snapshot_ids
+from index.snapshot import Finding, current_id, examine, load_manifest, prune, read_origin, restore, snapshot_ids
 from qa import show
+from qa.calibration import InForce, in_force
 from qa.options import ERROR, INDEX, JSON, OK, settings_with
 
 
@@ -32,10 +34,22 @@ def status(index: Path | None, documents: bool, as_json: bool) -> None:
     files = paths.snapshot(manifest.id)
     built = datetime.fromtimestamp(files.manifest.stat().st_mtime, UTC).isoformat(timespec="seconds")
     seeds = str(read_origin(files))
+    calibrated = in_force(paths.calibration, manifest.encoder.fingerprint)
     if as_json:
-        show.json_line({"index": str(paths.root), "seeds": seeds, "built": built, "manifest": manifest})
+        known = {"calibration": calibrated.calibration, "calibration_note": calibrated.note}
+        show.json_line({"index": str(paths.root), "seeds": seeds, "built": built, "manifest": manifest, **known})
     else:
-        show.status(manifest, str(paths.root), seeds, built, documents)
+        show.status(manifest, str(paths.root), seeds, built, _threshold(calibrated), documents)
+
+
+def _threshold(calibrated: InForce) -> str:
+    """Return what is in force in one line."""
+    found = calibrated.calibration
+    note = f"; {calibrated.note}" if calibrated.note else ""
+    if found is None:
+        return f"{calibrated.threshold:.2f}, as shipped{note}"
+    asked = f"{found.questions:,} questions of {found.fitted_on}"
+    return f"{found.threshold:.2f}, calibrated on {asked}, {found.made}"
 
 
 @click.command()
@@ -44,13 +58,21 @@ def status(index: Path | None, documents: bool, as_json: bool) -> None:
 def doctor(index: Path | None, as_json: bool) -> int:
     """Check every hash, count and format version of every snapshot."""
     paths = IndexPaths(settings_with(index=index).index)
-    findings = examine(paths)
+    findings = [*examine(paths), *_miscalibrated(paths)]
     checked = snapshot_ids(paths)
     if as_json:
         show.json_line({"snapshots": checked, "findings": findings})
     else:
         show.findings(checked, findings)
     return ERROR if findings else OK
+
+
+def _miscalibrated(paths: IndexPaths) -> list[Finding]:
+    """Return why the calibration of an index is not in force although it is there."""
+    with suppress(SeedQAError):  # a snapshot that can't be read is a finding already
+        note = in_force(paths.calibration, _current(paths).encoder.fingerprint).note
+        return [Finding(snapshot=paths.calibration.name, problem=note)] if note else []
+    return []
 
 
 @click.command("diff")

@@ -6,7 +6,7 @@ import io
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -21,9 +21,6 @@ from index.records import BuildReport, Skipped, no_progress
 from index.records import Progress as Report
 from index.snapshot import Finding
 from qa.answer import Answer, Result, Verification
-
-if TYPE_CHECKING:
-    from qa.evaluate import Evaluation  # loads the measures, which only one command needs
 
 
 class _Console(Console):
@@ -46,6 +43,7 @@ _STAGES = {
     "write": "Writing the snapshot",
     "check": "Checking it",
     "publish": "Putting it in force",
+    "ask": "Asking questions",
 }
 _CONTROL = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}")
 
@@ -84,10 +82,11 @@ def progress(*, quiet: bool) -> Iterator[Report]:
 
         def report(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                for task in tasks.values():
-                    bars.update(task, total=1, completed=1, visible=False)
                 tasks[stage] = bars.add_task(_STAGES[stage], total=None)
-            bars.update(tasks[stage], completed=done, total=total or None)
+            for other, task in tasks.items():
+                if other != stage:
+                    bars.update(task, total=1, completed=1, visible=False)
+            bars.update(tasks[stage], completed=done, total=total or None, visible=True)
 
         yield report
 
@@ -221,7 +220,7 @@ def _listing(title: str, rows: Sequence[Skipped]) -> None:
     _out.print(table)
 
 
-def status(manifest: Manifest, index: str, seeds: str, built: str, documents: bool) -> None:
+def status(manifest: Manifest, index: str, seeds: str, built: str, threshold: str, documents: bool) -> None:
     """Print what a snapshot holds."""
     encoder, counts = manifest.encoder, manifest.counts
     table = Table.grid(padding=(0, 2))
@@ -232,6 +231,7 @@ def status(manifest: Manifest, index: str, seeds: str, built: str, documents: bo
         ("Holds", f"{counts.documents} documents, {counts.passages} passages, {counts.sentences} sentences"),
         ("Model", f"{encoder.model}, {encoder.precision} on {encoder.backend}, {encoder.fingerprint[:12]}"),
         ("Languages", ", ".join(manifest.languages)),
+        ("Threshold", threshold),
     )
     for name, value in rows:
         table.add_row(Text(name, style="bold"), Text(_clean(value)))
@@ -276,25 +276,20 @@ def difference(found: Difference) -> None:
         _out.print("No difference.")
 
 
-def evaluation(found: Evaluation) -> None:
-    """Print how well an index does on judged passages, the worst questions first."""
-    _out.print(
-        f"{_count(found.questions, 'question')} with {_count(found.judgements, 'judged passage')}: "
-        f"hit@1 {found.hit_at_1:.3f}, hit@5 {found.hit_at_5:.3f}, MRR@10 {found.mrr_at_10:.3f}, "
-        f"nDCG@10 {found.ndcg_at_10:.3f}.",
-        soft_wrap=True,
-    )
-    _out.print(
-        f"Refused although a passage answers: {found.refused}. "
-        f"Passages marked as no answer among the first five: {found.rejected_shown}.",
-        soft_wrap=True,
-    )
-    table = Table("Rank", "Confidence", "Question", "Document", box=None, pad_edge=False)
-    for row in found.rows:
-        table.add_row(
-            str(row.rank) if row.rank else "–",
-            f"{row.confidence:.2f}",
-            Text(_clean(row.question)),
-            Text(_clean(row.path)),
-        )
-    _out.print(table)
+def text(sentence: str) -> None:
+    """Print a sentence that may hold text of documents."""
+    _out.print(Text(_clean(sentence)), soft_wrap=not _out.is_terminal)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under the names of their columns: fitted to a terminal, else each on one line."""
+    if _out.is_terminal:
+        grid = Table(*columns, box=None, pad_edge=False)
+        for row in rows:
+            grid.add_row(*(Text(_clean(cell), overflow="fold") for cell in row))
+        _out.print(grid)
+        return
+    lines = [[_clean(" ".join(cell.split())) for cell in row] for row in (columns, *rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for row in lines:
+        _write("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -13,10 +13,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def within(package: str) -> set[str]:
-    """Return the names of all modules of a package of readers."""
-    folder = ROOT / "index" / "load" / package
-    return {f"index.load.{package}", *(f"index.load.{package}.{path.stem}" for path in folder.glob("[a-z]*.py"))}
+def within(package: str, under: str = "index.load") -> set[str]:
+    """Return the names of all modules of a package, of readers unless said otherwise."""
+    folder = ROOT.joinpath(*under.split("."), package)
+    return {f"{under}.{package}", *(f"{under}.{package}.{path.stem}" for path in folder.glob("[a-z]*.py"))}
 
 
 LAYERS = (
@@ -34,22 +34,25 @@ LAYERS = (
     {"index.load.worker", "index.load.readers"},
     {
         "index.boxes", "index.split", "index.language", "index.analyse",
-        "index.encode", "index.encode.cache", "index.encode.convert", "index.encode.models",
-        "index.encode.openvino_backend", "index.encode.protocol", "index.encode.quiet", "index.encode.tokens",
+        "index.encode", "index.encode.cache", "index.encode.compiled", "index.encode.convert",
+        "index.encode.models", "index.encode.openvino_backend", "index.encode.protocol", "index.encode.quiet", "index.encode.tokens",
         "index.encode.torch_backend", "index.vectors", "index.lexical", "index.store", "index.layout", "index.manifest",
     },
     {"index.snapshot", "index.lock", "index.compare", "index.journal"},
     {"index.gather"},
     {"index.prepare"},
     {"index.builder"},
+    {"index.texts"},
     {"index"},
     # qa
     {"qa.answer", "qa.ranking", "qa.confidence"},
-    {"qa.evidence", "qa.rank", "qa.citation", "qa.config", "qa.question", "qa.examples", "qa.holdings",
-     "qa.export", "qa.feedback", "qa.guard"},
+    {"qa.evidence", "qa.rank", "qa.citation", "qa.config", "qa.calibration", "qa.question", "qa.examples",
+     "qa.holdings", "qa.export", "qa.feedback", "qa.guard"},
     {"qa.cite", "qa.sources"},
-    {"qa.assess", "qa.context", "qa.evaluate"},
+    {"qa.assess", "qa.context"},
     {"qa.engine"},
+    {*within("evaluate", "qa")},
+    {*within("calibrate", "qa")},
     {"qa.rebuild", "qa.watch"},
     {"qa"},
     {"qa.page.records", "qa.page.texts", "qa.page.bounds", "qa.page.pictures", "qa.page.cards", "qa.page.listings",
@@ -59,13 +62,13 @@ LAYERS = (
     {"qa.page.serve"},
     {"qa.page"},
     {"qa.show", "qa.options"},
-    {"qa.maintenance"},
+    {"qa.maintenance", "qa.evaluation_commands", "qa.calibration_commands"},
     {"qa.cli"},
 )  # fmt: skip
 
 HOMES = {
     "faiss": {"index.vectors"},
-    "openvino": {"index.encode.openvino_backend", "index.encode.convert"},
+    "openvino": {"index.encode.compiled", "index.encode.openvino_backend", "index.encode.convert"},
     "nncf": {"index.encode.convert"},
     "torch": {"index.encode.convert", "index.encode.torch_backend"},
     "sentence_transformers": {"index.encode.convert", "index.encode.torch_backend"},
@@ -97,11 +100,14 @@ HOMES = {
     "subprocess": {"index.load.readers", "index.encode.cache", "index.encode.models"},
     "sqlite3": {"index.store", "index.lexical", "index.lock", "index.journal"},
     "platformdirs": {"qa.config"},
-    "click": {"qa.cli", "qa.options", "qa.maintenance"},
+    "click": {"qa.cli", "qa.options", "qa.maintenance", "qa.evaluation_commands", "qa.calibration_commands"},
     "rich": {"qa.show"},
+    "matplotlib": {"qa.calibrate.plots", "qa.evaluate.plots"},
+    "sklearn": {"qa.calibrate.fit"},
+    "scipy": {"qa.evaluate.abstention", "qa.evaluate.compare", "qa.evaluate.measures"},
     "watchfiles": {"qa.watch"},
     "multiprocessing": {"qa.rebuild"},
-    "ir_measures": {"qa.evaluate"},
+    "ir_measures": {"qa.evaluate.measures", "qa.evaluate.votes"},
     "gradio": {"qa.page.app", "qa.page.endpoints"},
     "fastapi": {"qa.page.app"},
     "uvicorn": {"qa.page.serve"},
@@ -173,9 +179,13 @@ def test_no_import_cycle() -> None:
     assert waiting == {}
 
 
+LATE = {"qa.cli", "qa.evaluation_commands", "qa.calibration_commands"}
+"""Each command loads what it alone needs."""
+
+
 def test_imports_inside_functions_are_for_what_loads_late() -> None:
     late = {name: sorted(set(imported(name)) - set(imported(name, eager=True))) for name in MODULES}
-    assert {name: found for name, found in late.items() if found and name != "qa.cli"} == {
+    assert {name: found for name, found in late.items() if found and name not in LATE} == {
         "index.encode.cache": ["index.encode.openvino_backend", "index.encode.torch_backend"],
         "index.encode.convert": ["nncf", "openvino"],
         "qa.page.serve": ["qa.page.app"],
@@ -207,6 +217,8 @@ HEAVY = {
     "openvino",
     "huggingface_hub",
     "scipy",
+    "sklearn",
+    "matplotlib",
     "pandas",
     "PIL",
     "pypdfium2",

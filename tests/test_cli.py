@@ -78,7 +78,7 @@ def test_not_found_has_its_own_exit_code(qa: Run) -> None:
     code, out, _ = qa("ask", "What is the capital of France?")
     assert code == 3
     assert re.match(
-        r"Not found in these documents\. Confidence 0\.\d{3} is below 0\.200\. Nearest, in full with --weak:\n1\. ", out
+        r"Not found in these documents\. Confidence 0\.\d{3} is below 0\.300\. Nearest, in full with --weak:\n1\. ", out
     )
     assert "seedqa:" not in out
     assert "seedqa:" in qa("ask", "What is the capital of France?", "--weak")[1]

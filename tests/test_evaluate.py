@@ -18,7 +18,7 @@ from index.errors import SeedQAError
 from qa import Index, open_index
 from qa.answer import Answer, Citation
 from qa.citation import quote_digest
-from qa.evaluate import Evaluation, QuestionRow, evaluate
+from qa.evaluate.votes import Evaluation, QuestionRow, evaluate
 from qa.feedback import Feedback, Judgement, judgement
 from tests.conftest import ROOT
 from tests.test_export import answer_of, cite

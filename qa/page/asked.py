@@ -50,7 +50,8 @@ def ask(service: Service, question: Question, *, group: bool) -> str:
         "at": time.time_ns(),  # no two are the same text, so that the browser takes every one for new
     }
     more = len(answer.results) == question.k < MOST
-    return cards.answer(answer, checks, votes, asked, group=group, more=more)
+    calibrated = service.index.calibration
+    return cards.answer(answer, checks, votes, asked, group=group, more=more, calibrated=calibrated)
 
 
 def ask_again(service: Service, asked: Any, *, group: bool) -> str:

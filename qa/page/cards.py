@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from qa import export
 from qa.answer import Answer, Citation, Context, Result, Verification
+from qa.calibration import AS_SHIPPED, InForce
 from qa.citation import quote_digest
 from qa.page import pictures, texts
 
@@ -47,11 +48,13 @@ def answer(
     *,
     group: bool,
     more: bool = True,
+    calibrated: InForce = AS_SHIPPED,
 ) -> Markup:
     """Return an answer: what was found, its passages as cards, weaker ones behind a disclosure.
 
     ``votes`` has the reader's judgement of a passage by the hash of its quote; ``asked`` is what the page
-    compares with the form to tell whether the results are outdated. ``more`` says that there may be more passages.
+    compares with the form to tell whether the results are outdated. ``more`` says that there may be more passages;
+    ``calibrated`` is what the error rates of the threshold are taken from.
     """
     states = dict(zip((r.citation.link for r in found.results), checks, strict=True))
     strong = [r for r in found.results if found.found and r.confidence >= found.threshold]
@@ -72,7 +75,7 @@ def answer(
         found.question,
         _outdated(),
         _notes(found),
-        _verdict(found),
+        _verdict(found, calibrated),
         _listed(strong, cards, group=group),
         _weak(weak, cards, group=group, found=found.found),
         _tools(more=more),
@@ -94,14 +97,14 @@ def _notes(found: Answer) -> Markup:
     )
 
 
-def _verdict(found: Answer) -> Markup:
+def _verdict(found: Answer, calibrated: InForce) -> Markup:
     if found.found:
         return Markup('<p class="sq-legend"><mark>{}</mark> · <u class="sq-hit">{}</u></p>').format(
             texts.LEGEND_EVIDENCE, texts.LEGEND_HIT
         )
     return Markup(
         '<div class="sq-refused"><h3><span aria-hidden="true">∅ </span>{}</h3><p>{}</p><p>{}</p></div>'
-    ).format(texts.NOT_FOUND, texts.refusal(found), texts.threshold_meaning(found.threshold))
+    ).format(texts.NOT_FOUND, texts.refusal(found), texts.threshold_meaning(found.threshold, calibrated))
 
 
 def _listed(results: Sequence[Result], cards: Mapping[int, Markup], *, group: bool) -> Markup:

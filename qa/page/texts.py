@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from index.analyse import language_name
 from index.builder import STAGES
 from qa.answer import Answer, Result, named
+from qa.calibration import InForce
 from qa.confidence import error_rates
 from qa.page.records import AddedFiles, EarlierSnapshot
 from qa.rebuild import BuildState
@@ -176,14 +177,17 @@ def refusal(answer: Answer) -> str:
     )
 
 
-def threshold_meaning(threshold: float) -> str:
-    """Return what a threshold means, with its measured error rates."""
-    rates = error_rates(threshold)
+def threshold_meaning(threshold: float, calibrated: InForce) -> str:
+    """Return what a threshold means, with the error rates measured for the calibration in force."""
+    rates = error_rates(threshold, calibrated.rates)
     begins = "At" if rates.threshold == threshold else "The nearest threshold that was measured: at"
+    fitted = calibrated.calibration
+    asked = f"{fitted.questions:,} questions of {fitted.fitted_on}" if fitted else "1,190 questions of the XQuAD set"
+    far = "" if rates.far is None else f", and {rates.far:.1%} where it does not"
     return (
-        f"{begins} a threshold of {rates.threshold:.2f}, on 1,190 questions of the XQuAD set: of questions whose "
+        f"{begins} a threshold of {rates.threshold:.2f}, on {asked}: of questions whose "
         f"answer is in the index {rates.missed:.1%} are refused; of those without one, {rates.near:.1%} get through "
-        f"where the index knows their topic, and {rates.far:.1%} where it does not."
+        f"where the index knows their topic{far}."
     )
 
 

@@ -1,0 +1,1 @@
+"""SeedQA beside txtai, LangChain, LlamaIndex, Chroma and Haystack: ``python -m benchmarks.peers --eval EVAL``."""

@@ -1,0 +1,178 @@
+"""One evaluation from beginning to end: a data set in, a report and the ranking behind it out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from index.encode import Encoder, EncoderInfo
+from index.errors import SeedQAError, SnapshotError
+from index.layout import IndexPaths
+from index.records import Progress, no_progress
+from index.snapshot import Snapshot, current_id, open_current, read_origin
+from qa.engine import Index
+from qa.evaluate.ask import Asked, ask_product, ask_sentences, ask_vectors, ask_words
+from qa.evaluate.corpus import indexed
+from qa.evaluate.dataset import Dataset, folds
+from qa.evaluate.report import Abstention, Report, abstention_of, means_of, rows_of
+
+RANKINGS = ("default", "vectors", "sentences", "words")
+"""The product's own, and for comparison: one vector a document, the nearest sentence, and BM25 alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A report, and what was asked to write it."""
+
+    report: Report
+    asked: tuple[Asked, ...]
+
+
+def evaluate_dataset(
+    dataset: Dataset,
+    folder: Path,
+    encoder: Encoder,
+    *,
+    ranking: str = "default",
+    holdout: str = "",
+    threshold: float | None = None,
+    progress: Progress = no_progress,
+) -> Outcome:
+    """Index the documents of a data set in ``folder`` and ask its queries; ``vectors`` needs no index.
+
+    With a ``holdout`` each half of the documents is indexed as well, and all queries asked of it; afterwards the
+    index of all is in force again.
+
+    Raises SeedQAError where ``folder`` holds an index of something else, or what is asked for makes no sense.
+    """
+    if ranking not in RANKINGS:
+        raise SeedQAError(f"ranking is {ranking!r}, expected one of {', '.join(RANKINGS)}")
+    if holdout and ranking != "default":
+        raise SeedQAError(f"ranking {ranking} knows no confidence, so a holdout tells nothing; leave it out")
+    halves = folds(dataset, holdout) if holdout else ()
+    if ranking == "vectors":
+        return _outcome(dataset, ask_vectors(encoder, dataset, progress), ranking, encoder.info)
+    check_folder(folder)
+    with indexed(dataset, folder, encoder, threshold=threshold, progress=progress) as index:
+        if ranking == "default":
+            whole = _measured(dataset, index, encoder.info, progress)
+        else:
+            with open_current(IndexPaths(folder)) as snapshot:
+                whole = _one_side(ranking, snapshot, encoder, dataset, progress)
+    pairs = []
+    limit = 0.0
+    for half in halves:
+        with indexed(half, folder, encoder, threshold=threshold, progress=progress) as index:
+            pairs.append((half, ask_product(index, half, progress, depth=1)))
+            limit = index.threshold
+    if pairs:
+        indexed(dataset, folder, encoder, progress=progress).close()
+        held_out = abstention_of(pairs, limit, holdout)
+        return replace(whole, report=replace(whole.report, abstention=(*whole.report.abstention, held_out)))
+    return whole
+
+
+def check_folder(folder: Path) -> None:
+    """Raise SeedQAError where a folder holds an index of anything but a data set, which must not be replaced."""
+    paths = IndexPaths(folder)
+    try:
+        origin = read_origin(paths.snapshot(current_id(paths)))
+    except SnapshotError:
+        return
+    if origin != folder.resolve():
+        raise SeedQAError(f"{folder} holds the index of {origin}, which would be replaced; name another folder")
+
+
+def evaluate_index(dataset: Dataset, index: Index, snapshot: Snapshot, progress: Progress = no_progress) -> Outcome:
+    """Ask the queries of a data set of an index at hand, whose paths are the ids of its documents.
+
+    ``snapshot`` is the one in force in ``index``. Raises SeedQAError where a document is not in the index.
+    """
+    bound = on_index(dataset, snapshot)
+    return _measured(bound, index, snapshot.manifest.encoder, progress)
+
+
+def on_index(dataset: Dataset, snapshot: Snapshot) -> Dataset:
+    """Return a data set with the paths under which an index holds its documents, only the relevant ones.
+
+    An answer whose words no longer stand at its place is left out and counted.
+    Raises SeedQAError where a relevant document is not in the index.
+    """
+    stored = {name: document for document in snapshot.store.documents for name in (document.path, *document.copies)}
+    wanted = dict.fromkeys(ident for query in dataset.queries for ident in query.relevant)
+    if missing := [ident for ident in wanted if ident not in stored]:
+        raise SeedQAError(
+            f"{len(missing):,} of {len(wanted):,} documents of {dataset.name} are not in the index, first "
+            f"{missing[0]!r}; qa status --documents lists those that are"
+        )
+    given = {document.id: document.text for document in dataset.documents}
+    texts = {ident: snapshot.store.document_text(stored[ident].row) for ident in wanted}
+    queries = []
+    moved = 0
+    for query in dataset.queries:
+        kept = tuple(
+            replace(span, document=stored[span.document].path)
+            for span in query.answers
+            if texts[span.document].startswith(given[span.document][span.start : span.end], span.start)
+        )
+        moved += len(query.answers) - len(kept)
+        relevant = {stored[ident].path: grade for ident, grade in query.relevant.items()}
+        queries.append(replace(query, relevant=relevant, answers=kept))
+    notes = (f"left out {moved:,} answers that no longer stand at their place in the index",) if moved else ()
+    return replace(dataset, queries=tuple(queries), notes=(*dataset.notes, *notes))
+
+
+def score_run(dataset: Dataset, asked: Sequence[Asked]) -> Outcome:
+    """Score a run that was made elsewhere; queries that it lacks score 0, those that nobody judged do not count."""
+    judged = {query.id for query in dataset.queries}
+    kept = tuple(one for one in asked if one.query in judged)
+    lacking = len(judged) - len(kept)
+    unknown = len(asked) - len(kept)
+    notes = [
+        *([f"{lacking:,} questions are not in the run and score 0"] if lacking else []),
+        *([f"{unknown:,} questions of the run are not in the data set"] if unknown else []),
+    ]
+    return _outcome(replace(dataset, notes=(*dataset.notes, *notes)), kept, "run", None)
+
+
+def _measured(dataset: Dataset, index: Index, encoder: EncoderInfo, progress: Progress) -> Outcome:
+    asked = ask_product(index, dataset, progress)
+    abstention = abstention_of([(dataset, asked)], index.threshold)
+    return _outcome(dataset, asked, "default", encoder, index.manifest.id, (abstention,))
+
+
+def _one_side(ranking: str, snapshot: Snapshot, encoder: Encoder, dataset: Dataset, progress: Progress) -> Outcome:
+    if ranking == "words":
+        return _outcome(dataset, ask_words(snapshot, dataset, progress), ranking, None, snapshot.id)
+    return _outcome(dataset, ask_sentences(snapshot, encoder, dataset, progress), ranking, encoder.info, snapshot.id)
+
+
+def _outcome(
+    dataset: Dataset,
+    asked: tuple[Asked, ...],
+    ranking: str,
+    encoder: EncoderInfo | None,
+    snapshot: str = "",
+    abstention: tuple[Abstention, ...] = (),
+) -> Outcome:
+    rows = rows_of(dataset, asked)
+    troubled = [row for row in rows if row.trouble]
+    report = Report(
+        dataset=dataset.name,
+        drafted=dataset.drafted,
+        ranking=ranking,
+        model=f"{encoder.model}, {encoder.precision} on {encoder.backend}" if encoder else "",
+        snapshot=snapshot,
+        documents=len(dataset.documents),
+        questions=len(dataset.queries),
+        unanswerable=sum(not row.answerable for row in rows),
+        measures=means_of(rows),
+        abstention=abstention,
+        notes=(
+            *dataset.notes,
+            *([f"{len(troubled):,} questions could not be asked and score 0"] if troubled else []),
+        ),
+        rows=rows,
+    )
+    return Outcome(report=report, asked=asked)

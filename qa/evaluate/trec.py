@@ -1,0 +1,85 @@
+"""TREC's judgements and runs: a run that any system wrote is scored, nothing is asked.
+
+qrels: query 0 document grade            run: query Q0 document rank score tag
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from index.errors import SeedQAError
+from qa.evaluate.ask import Asked
+from qa.evaluate.beir import read_text
+from qa.evaluate.dataset import Dataset, Query, answerable
+
+QRELS, RUN = 4, 6
+"""Fields of a line."""
+
+
+def is_qrels(path: Path) -> bool:
+    """Tell whether the first line of a file is a judgement."""
+    lines = read_text(path).split("\n")
+    return len(next((line for line in lines if line.strip()), "").split()) == QRELS
+
+
+def read_qrels(path: Path) -> Dataset:
+    """Return the judgements in a file as a data set without documents; its questions are known by id alone.
+
+    Raises SeedQAError where a line is broken or nothing is relevant.
+    """
+    judged: dict[str, dict[str, int]] = {}
+    for number, (query, _, document, grade) in _fields(path, QRELS, "query, 0, document and grade"):
+        try:
+            judged.setdefault(query, {})[document] = int(grade)
+        except ValueError as error:
+            raise SeedQAError(f"{path}, line {number}, has the grade {grade!r}, expected a whole number") from error
+    dataset = Dataset(
+        name=path.stem,
+        documents=(),
+        queries=tuple(
+            Query(id=ident, text=ident, relevant={name: grade for name, grade in grades.items() if grade > 0})
+            for ident, grades in judged.items()
+        ),
+    )
+    if not answerable(dataset):
+        raise SeedQAError(f"{path} has no query with a relevant document, so there is nothing to measure")
+    return dataset
+
+
+def read_run(path: Path) -> tuple[Asked, ...]:
+    """Return what a run ranks, by falling score; ties by falling document id, as in trec_eval.
+
+    Raises SeedQAError where a line is broken.
+    """
+    scores: dict[str, dict[str, float]] = {}
+    for number, (query, _, document, _, score, _) in _fields(path, RUN, "query, Q0, document, rank, score and tag"):
+        try:
+            scores.setdefault(query, {})[document] = float(score)
+        except ValueError as error:
+            raise SeedQAError(f"{path}, line {number}, has the score {score!r}, expected a number") from error
+    return tuple(
+        Asked(query=query, documents=tuple(sorted(found.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)))
+        for query, found in scores.items()
+    )
+
+
+def write_run(asked: Sequence[Asked], tag: str) -> str:
+    """Return a run in TREC's format. Scores are lowered in the ninth decimal, so that ties keep the order."""
+    lines = []
+    for one in asked:
+        lowest = float("inf")
+        for place, (document, score) in enumerate(one.documents, 1):
+            lowest = min(score, lowest - 1e-9)
+            name = "_".join(document.split()) or "_"
+            lines.append(f"{'_'.join(one.query.split())} Q0 {name} {place} {lowest:.9f} {tag}\n")
+    return "".join(lines)
+
+
+def _fields(path: Path, count: int, what: str) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        fields = line.split()
+        if fields and len(fields) != count:
+            raise SeedQAError(f"{path}, line {number}, has {len(fields)} fields, expected {count}: {what}")
+        if fields:
+            yield number, fields

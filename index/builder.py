@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from index import lexical
-from index.encode.protocol import Encoder, FloatArray
+from index.encode.protocol import Encoder
 from index.errors import SeedQAError, SeedsError, SnapshotError
 from index.gather import Gathered, Loaded, gather
 from index.journal import Journal
@@ -24,7 +24,7 @@ from index.load.limits import Limits
 from index.load.walk import walk
 from index.lock import lock
 from index.manifest import FORMAT, Counts, DocumentRecord, FileRecord, Manifest, SourceRecord, write_manifest
-from index.prepare import find_postings, find_vectors, recipe
+from index.prepare import Found, find_postings, find_vectors, recipe
 from index.records import BuildReport, Progress, SeedFile, Skipped, content_id, no_progress
 from index.snapshot import (
     Snapshot,
@@ -161,7 +161,7 @@ class Building:
 
     def _make(self, target: SnapshotPaths, found: Gathered) -> int:
         """Make a snapshot and put it in its place; return how many vectors of changed documents were known."""
-        vectors, kept = find_vectors(found.loaded, self._encoder, self._previous, self._journal, self._progress)
+        vectors = find_vectors(found.loaded, self._encoder, self._previous, self._journal, self._progress)
         postings = find_postings(found.loaded, self._previous, self._progress)
         scratch = SnapshotPaths(target.root.with_name(target.root.name + TEMPORARY))
         try:
@@ -171,17 +171,18 @@ class Building:
             _move(scratch, target)
         finally:
             discard(scratch.root)
-        return kept
+        return vectors.known
 
     def _write(
-        self, scratch: SnapshotPaths, ident: str, found: Gathered, vectors: FloatArray, postings: lexical.Postings
+        self, scratch: SnapshotPaths, ident: str, found: Gathered, vectors: Found, postings: lexical.Postings
     ) -> None:
         """Write all files of a snapshot and bring them to disk, the manifest last."""
         self._progress("write", 0, 0)
         scratch.root.mkdir()
         passages = sum(len(item.passages) for item in found.loaded)
         write_store(scratch.passages, ((item.document, item.passages) for item in found.loaded))
-        write_synced(scratch.vectors, serialise(vectors))
+        write_synced(scratch.vectors, serialise(vectors.sentences))
+        write_synced(scratch.passage_vectors, serialise(vectors.passages))
         lexical.write_lexical(scratch.lexical, postings, passages)
         manifest = Manifest(
             format=FORMAT,
@@ -190,7 +191,10 @@ class Building:
             encoder=self._encoder.info,
             languages=tuple(sorted({item.document.language for item in found.loaded})),
             counts=Counts(
-                documents=len(found.loaded), passages=passages, sentences=len(vectors), terms=len(postings.terms)
+                documents=len(found.loaded),
+                passages=passages,
+                sentences=len(vectors.sentences),
+                terms=len(postings.terms),
             ),
             documents=tuple(_record(item) for item in found.loaded),
             sources=found.sources,

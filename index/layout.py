@@ -8,6 +8,7 @@ INDEX/
     origin.json            the folder that it was read from; the only file that may change
     passages.sqlite        documents, passages, ranges of sentences
     vectors.faiss          one row a sentence
+    passage_vectors.faiss  one row a passage, read as a whole with its title and headings
     lexical/               BM25 postings
   unfinished.sqlite        what a build that was interrupted had done already
   feedback.jsonl           judgements of readers, with feedback.lock; no build reads or changes them
@@ -53,6 +54,11 @@ class SnapshotPaths:
     def vectors(self) -> Path:
         """One vector a sentence."""
         return self.root / "vectors.faiss"
+
+    @property
+    def passage_vectors(self) -> Path:
+        """One vector a passage."""
+        return self.root / "passage_vectors.faiss"
 
     @property
     def lexical(self) -> Path:

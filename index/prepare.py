@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -20,10 +22,10 @@ from index.manifest import Recipe
 from index.records import Document, Passage, Progress
 from index.snapshot import Snapshot
 from index.split import PASSAGE_TOKENS, SPLITTER
-from index.vectors import PRECISION
+from index.vectors import PRECISION, Vectors
 
 BATCH = 2_048
-"""Sentences encoded before they are kept for a build that goes on: some seconds' work."""
+"""Texts encoded before they are kept for a build that goes on: some seconds' work."""
 
 _LIBRARIES = (
     "charset-normalizer", "lxml", "markdown-it-py", "mdit-py-plugins", "numpy", "py3langid", "pypdfium2", "PyStemmer",
@@ -51,32 +53,60 @@ def _optional() -> dict[str, str]:
     return {"pytesseract": version("pytesseract")} if ocr_installed() else {}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The vectors of a snapshot."""
+
+    sentences: FloatArray
+    """One row a sentence, in order."""
+    passages: FloatArray
+    """One row a passage, in order."""
+    known: int
+    """Sentences of changed documents whose vectors the previous snapshot had."""
+
+
 def find_vectors(
     loaded: Sequence[Loaded], encoder: Encoder, previous: Snapshot | None, journal: Journal, progress: Progress
-) -> tuple[FloatArray, int]:
-    """Return the vector of every sentence, in order, and how many of changed documents' were found ready-made."""
-    total = sum(len(p.sentences) for item in loaded for p in item.passages)
-    vectors = np.zeros((total, encoder.info.dimension), dtype=np.float32)
-    known = _known_sentences(loaded, encoder, previous)
+) -> Found:
+    """Return the vectors of every sentence and passage: those of the previous snapshot, or else encoded."""
+    sentences = sum(len(p.sentences) for item in loaded for p in item.passages)
+    passages = sum(len(item.passages) for item in loaded)
+    vectors = np.zeros((sentences + passages, encoder.info.dimension), dtype=np.float32)
     wanted: dict[str, list[int]] = {}
-    row = kept = 0
+    row, passage = 0, sentences
     for item in loaded:
         size = sum(len(p.sentences) for p in item.passages)
         if item.stored is not None and previous is not None:
-            first = int(previous.store.first_sentences[item.stored.first_passage])
+            at = item.stored.first_passage
+            first = int(previous.store.first_sentences[at])
             vectors[row : row + size] = previous.vectors.take(np.arange(first, first + size))
+            whole = previous.passage_vectors.take(np.arange(at, at + len(item.passages)))
+            vectors[passage : passage + len(item.passages)] = whole
         else:
-            for at, text in enumerate(_sentences(item)):
-                wanted.setdefault(text, []).append(row + at)
+            for place, text in enumerate(_sentences(item), row):
+                wanted.setdefault(text, []).append(place)
+            for place, part in enumerate(item.passages, passage):
+                text = whole_text(item.document.title, item.document.path, part, item.document.text)
+                wanted.setdefault(text, []).append(place)
         row += size
-    for text in wanted.keys() & known.keys():
+        passage += len(item.passages)
+    kept = 0
+    for text, vector in _known_vectors(wanted.keys(), loaded, encoder, previous):
         rows = wanted.pop(text)
-        kept += len(rows)
-        assert previous is not None  # known is empty without it
-        vectors[rows] = previous.vectors.take(np.array([known[text]]))
+        vectors[rows] = vector
+        kept += sum(at < sentences for at in rows)
     for text, vector in _encoded(list(wanted), encoder, journal, progress):
         vectors[wanted[text]] = vector
-    return vectors, kept
+    return Found(sentences=vectors[:sentences], passages=vectors[sentences:], known=kept)
+
+
+def whole_text(title: str, path: str, passage: Passage, text: str) -> str:
+    """Return what the vector of a passage is made of: title, headings and text; a file's name is no title.
+
+    ``text`` is the document's. Where the model reads fewer tokens, the end is left out.
+    """
+    named = () if title == PurePosixPath(path).stem else (title,)
+    return " ".join((*named, *passage.section, text[passage.start : passage.end]))
 
 
 def _encoded(
@@ -105,19 +135,26 @@ def _sentences(item: Loaded) -> Iterator[str]:
             yield item.document.text[sentence.start : sentence.end]
 
 
-def _known_sentences(loaded: Sequence[Loaded], encoder: Encoder, previous: Snapshot | None) -> dict[str, int]:
-    """Return the vector rows of sentences in documents of the previous snapshot that changed or went."""
+def _known_vectors(
+    wanted: AbstractSet[str], loaded: Sequence[Loaded], encoder: Encoder, previous: Snapshot | None
+) -> Iterator[tuple[str, FloatArray]]:
+    """Yield those of ``wanted`` that documents of the previous snapshot have that changed or went, with vectors."""
     if previous is None or previous.manifest.encoder.fingerprint != encoder.info.fingerprint:
-        return {}
+        return
     unchanged = {item.stored.row for item in loaded if item.stored}
-    known: dict[str, int] = {}
+    known: dict[str, tuple[Vectors, int]] = {}
     for document in previous.store.documents:
         if document.row in unchanged:
             continue
+        text = previous.store.document_text(document.row)
         for stored in previous.store.passages_of(document):
             for row, sentence in enumerate(stored.passage.sentences, stored.first_sentence):
-                known[stored.sentence_text(sentence)] = row
-    return known
+                known[stored.sentence_text(sentence)] = previous.vectors, row
+            whole = whole_text(document.title, document.path, stored.passage, text)
+            known[whole] = previous.passage_vectors, stored.row
+    for text in known.keys() & wanted:
+        vectors, row = known[text]
+        yield text, vectors.take(np.array([row]))[0]
 
 
 def find_postings(loaded: Sequence[Loaded], previous: Snapshot | None, progress: Progress) -> lexical.Postings:

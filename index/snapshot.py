@@ -50,6 +50,7 @@ class Snapshot:
             counts = self.manifest.counts
             self.store = self._open.enter_context(closing(Store(paths.passages)))
             self.vectors = Vectors(paths.vectors, counts.sentences, self.manifest.encoder.dimension)
+            self.passage_vectors = Vectors(paths.passage_vectors, counts.passages, self.manifest.encoder.dimension)
             self.lexical = self._open.enter_context(closing(Lexical(paths.lexical, counts.passages)))
             if len(self.store.first_sentences) != counts.passages:
                 raise SnapshotDamaged(

@@ -15,7 +15,7 @@ from qa.cite import cite
 from qa.confidence import SHIPPED, Curve, Signals, confidence
 from qa.evidence import Terms, coverage, sentence_scores
 from qa.rank import Candidate
-from qa.ranking import alpha
+from qa.ranking import SENTENCE_SPREAD, alpha
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,9 @@ def _assess(
     occurring = occurrences(stored.text, document.language, idf)
     found = _by_sentence(passage, occurring)
     lengths = [sentence.end - sentence.start for sentence in passage.sentences]
-    scores = sentence_scores(candidate.cosines.tolist(), lengths, found, idf, alpha(encoder.cosine_std))
+    scores = sentence_scores(
+        candidate.cosines.tolist(), lengths, found, idf, alpha(encoder.cosine_std, SENTENCE_SPREAD)
+    )
     chosen = max(range(len(scores)), key=lambda at: (_states(passage.sentences[at], stored), scores[at]))
     context = terms(" ".join((document.title, *passage.section)), document.language)
     signals = Signals(

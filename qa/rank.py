@@ -13,10 +13,10 @@ from index.encode import FloatArray
 from index.errors import QuestionError
 from index.snapshot import Snapshot
 from index.vectors import Mask
-from qa.ranking import alpha, fuse, passage_similarity
+from qa.ranking import PASSAGE_SPREAD, alpha, fuse, passage_similarity
 
 DEPTH = 50
-"""Candidates taken from each side; deeper changes no ranking on the sets of docs/ranking.md."""
+"""Candidates taken from each list; deeper changes no ranking on the sets of docs/ranking.md."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,8 @@ def rank(
     """Return the ``k`` best passages, best first; ties go by passage id.
 
     ``terms`` are the question's, from ``index.analyse.question_terms``; ``allowed`` limits the search to
-    some passages (one flag each). Candidates come from both sides, and each gets both scores exactly.
+    some passages (one flag each). Candidates come from three lists, of sentences, passages and
+    words, and each gets all its scores exactly.
     """
     bm25 = snapshot.lexical.scores(term for variants in terms for term in variants)
     if allowed is not None:
@@ -47,8 +48,9 @@ def rank(
         return []
     sentences, starts = _sentences(snapshot, rows)
     cosines = snapshot.vectors.cosines(vector, sentences)
-    weight = alpha(snapshot.manifest.encoder.cosine_std)
-    scores = fuse(passage_similarity(cosines, starts).tolist(), bm25[rows].tolist(), weight)
+    similarity = passage_similarity(cosines, starts, snapshot.passage_vectors.cosines(vector, rows))
+    weight = alpha(snapshot.manifest.encoder.cosine_std, PASSAGE_SPREAD)
+    scores = fuse(similarity.tolist(), bm25[rows].tolist(), weight)
     ends = np.append(starts[1:], len(cosines))
     return [
         Candidate(
@@ -64,15 +66,16 @@ def rank(
 def _candidates(
     snapshot: Snapshot, vector: FloatArray, bm25: FloatArray, k: int, allowed: Mask | None
 ) -> NDArray[np.int64]:
-    """Return the rows of passages that either side finds, ascending; all, where those are fewer than asked."""
+    """Return the rows of passages that any of the three lists has, ascending; all, where those are fewer than asked."""
     total = len(bm25)
     depth = max(DEPTH, 4 * k)
     if depth < total:
         flags = None if allowed is None else np.repeat(allowed, snapshot.sentence_counts)
         nearest = snapshot.vectors.nearest(vector, depth, flags)
-        by_meaning = np.searchsorted(snapshot.store.first_sentences, nearest, side="right") - 1
+        by_sentence = np.searchsorted(snapshot.store.first_sentences, nearest, side="right") - 1
+        as_whole = snapshot.passage_vectors.nearest(vector, depth, allowed)
         by_words = np.argpartition(-bm25, depth)[:depth]
-        found = np.union1d(by_meaning, by_words[bm25[by_words] > 0])
+        found = np.unique(np.concatenate((by_sentence, as_whole, by_words[bm25[by_words] > 0])))
         if len(found) >= k:
             return found
     return np.arange(total) if allowed is None else np.flatnonzero(allowed)

@@ -82,7 +82,11 @@ def test_a_rebuild_encodes_what_changed_and_equals_a_full_build(
     (seeds / "new.txt").write_text("An owl sits on the roof.", "utf-8")
     encoder.encoded.clear()
     report = build(seeds, built, encoder)
-    assert sorted(encoder.encoded) == ["An owl sits on the roof.", "It was painted green."]
+    whole = (
+        "The bridge was built in 1902. It carries two lanes.\n\nEngineers inspect the cables each spring.\n\n"
+        "It was painted green."
+    )
+    assert sorted(encoder.encoded) == ["An owl sits on the roof.", "It was painted green.", whole]
     assert report.reused == report.sentences - 2
     build(seeds, tmp_path / "fresh", HashEncoder())
     assert snapshot_tree(built) == snapshot_tree(tmp_path / "fresh")
@@ -101,7 +105,7 @@ def test_the_rebuild_of_the_real_model_equals_a_full_build(
 def test_another_encoder_encodes_everything_again(built: Path, seeds: Path) -> None:
     other = HashEncoder(fingerprint="fake-2")
     report = build(seeds, built, other)
-    assert (report.reused, len(other.encoded)) == (0, report.sentences)
+    assert (report.reused, len(other.encoded)) == (0, report.sentences + report.passages)
     assert report.snapshot != report.previous
 
 

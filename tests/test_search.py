@@ -18,7 +18,7 @@ from index.layout import IndexPaths
 from index.snapshot import Snapshot, current_id, open_current
 from qa import Answer, Index, open_index
 from qa.rank import rank
-from qa.ranking import alpha, fuse, passage_similarity
+from qa.ranking import PASSAGE_SPREAD, alpha, fuse, passage_similarity
 from tests.conftest import ROOT
 from tests.fakes import HashEncoder
 
@@ -87,12 +87,13 @@ def exact(snapshot: Snapshot, encoder: Encoder, question: str) -> list[str]:
     """Rank all passages by the formula, without choosing candidates first."""
     vector = encoder.encode_question(question)
     everything = snapshot.vectors.take(np.arange(len(snapshot.vectors))) @ vector
+    whole = snapshot.passage_vectors.take(np.arange(len(snapshot.passage_vectors))) @ vector
     words = question_terms(question, snapshot.manifest.languages)
     bm25 = snapshot.lexical.scores(term for variants in words for term in variants)
     scores = fuse(
-        passage_similarity(everything, snapshot.store.first_sentences).tolist(),
+        passage_similarity(everything, snapshot.store.first_sentences, whole).tolist(),
         bm25.tolist(),
-        alpha(snapshot.manifest.encoder.cosine_std),
+        alpha(snapshot.manifest.encoder.cosine_std, PASSAGE_SPREAD),
     )
     ids = snapshot.store.passage_ids(list(range(len(scores))))
     return [ids[row] for row in sorted(range(len(scores)), key=lambda row: (-scores[row], ids[row]))]

@@ -28,7 +28,7 @@ from qa import open_index
 from tests.fakes import HashEncoder
 
 FILES = (
-    "manifest.json", "origin.json", "passages.sqlite", "vectors.faiss", "lexical/terms.sqlite",
+    "manifest.json", "origin.json", "passage_vectors.faiss", "passages.sqlite", "vectors.faiss", "lexical/terms.sqlite",
     "lexical/starts.npy", "lexical/passages.npy", "lexical/frequencies.npy", "lexical/weights.npy",
 )  # fmt: skip
 

@@ -24,7 +24,7 @@ from index.encode.quiet import OFFLINE
 from index.errors import ModelError, ModelMismatch
 from index.records import Progress, no_progress
 
-RECIPE = "2"
+RECIPE = "3"
 """Changes whenever the same model would be prepared differently."""
 
 CALIBRATION = Path(__file__).with_name("calibration.txt")

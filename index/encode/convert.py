@@ -3,7 +3,7 @@
 Runs in a process of its own (cache.py). For the openvino backend the sentence-transformers model with
 its pooling is traced into an OpenVINO graph, quantised to int8 with NNCF on calibration.txt, and kept
 if it agrees with the original on sentences that it was not calibrated on; otherwise the graph stays in
-full precision. Writes model.xml, model.bin, tokenizer.json and measured.json.
+full precision. Writes model.xml, model.bin, tokens.npy, tokenizer.json and measured.json.
 """
 
 from __future__ import annotations
@@ -37,19 +37,27 @@ HELD_OUT = 4
 
 
 class _Whole(torch.nn.Module):
-    """Model, pooling and normalisation as one graph from token ids to a vector."""
+    """Model, pooling and normalisation as one graph from the vectors of tokens to that of the text."""
 
-    def __init__(self, model: SentenceTransformer, types: bool) -> None:
+    def __init__(self, model: SentenceTransformer) -> None:
         super().__init__()
         self.model = model
-        self.types = types
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        features = {"input_ids": input_ids, "attention_mask": attention_mask}
-        if self.types:
-            features["token_type_ids"] = torch.zeros_like(input_ids)
+    def forward(self, inputs_embeds: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        features = {"inputs_embeds": inputs_embeds, "attention_mask": attention_mask}
         vectors = self.model(features)["sentence_embedding"]
         return torch.nn.functional.normalize(vectors, p=2.0, dim=1)
+
+
+def token_table(model: SentenceTransformer) -> np.ndarray[Any, np.dtype[np.float16]]:
+    """Return the vector of every token: shape (tokens, width), half precision.
+
+    They stay out of the graph, which would hold them all in memory: a text has few of them.
+    """
+    embed = model[0].auto_model.get_input_embeddings()
+    with torch.no_grad():
+        table = embed(torch.arange(embed.num_embeddings)).numpy()
+    return np.asarray(table, dtype=np.float16)
 
 
 def calibration_texts() -> tuple[list[str], list[str]]:
@@ -127,13 +135,17 @@ def _compile(
 
     nncf.set_log_level(logging.ERROR)
 
+    table = token_table(model)
+    np.save(out / "tokens.npy", table, allow_pickle=False)
+
     def inputs(texts: list[str]) -> dict[str, Any]:
         rows = model.tokenizer(
             texts, padding=True, truncation=True, max_length=model.max_seq_length, return_tensors="np"
         )
-        return {"input_ids": rows["input_ids"], "attention_mask": rows["attention_mask"]}
+        embedded = table[rows["input_ids"]].astype(np.float32)
+        return {"inputs_embeds": embedded, "attention_mask": rows["attention_mask"]}
 
-    whole = _Whole(model, "token_type_ids" in model.tokenizer.model_input_names).eval()
+    whole = _Whole(model).eval()
     example = {name: torch.from_numpy(rows) for name, rows in inputs(["one", "a longer example"]).items()}
     with torch.no_grad():
         graph = openvino.convert_model(whole, example_input=example)

@@ -49,6 +49,7 @@ class OpenVinoEncoder:
         self.graph = entry / "model.xml"
         self._pad = pad
         self._tokens = Tokens(entry / "tokenizer.json", info)
+        self._table = np.load(entry / "tokens.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)
         self._core = openvino.Core()
         self._lock = threading.Lock()
         self._local = threading.local()
@@ -133,7 +134,7 @@ class OpenVinoEncoder:
         for row, sequence in enumerate(sequences):
             ids[row, : len(sequence)] = sequence
             mask[row, : len(sequence)] = 1
-        return {"input_ids": ids, "attention_mask": mask}
+        return {"inputs_embeds": self._table[ids].astype(np.float32), "attention_mask": mask}
 
 
 def _padded(length: int, step: int = STEP) -> int:

@@ -6,7 +6,7 @@ EVAL ?= ../shared/eval
 PORT ?= 7860
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: run test index lint bench-retrieval bench-study bench-speed bench-page bench-lexical bench-confidence bench-formats bench-peers screenshots clean
+.PHONY: run test index lint bench-retrieval bench-study bench-speed bench-roofline bench-page bench-lexical bench-confidence bench-formats bench-peers screenshots clean
 
 run: .venv/run
 	@test -f $(INDEX)/CURRENT || $(BIN)/qa build $(SEEDS) --index $(INDEX)
@@ -31,6 +31,9 @@ bench-study: .venv/test
 
 bench-speed: .venv/test
 	$(BIN)/python -m benchmarks.speed $(EVAL)
+
+bench-roofline: .venv/test
+	$(BIN)/python -m benchmarks.roofline $(EVAL)
 
 bench-page: .venv/test
 	$(BIN)/python -m benchmarks.page

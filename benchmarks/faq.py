@@ -167,9 +167,13 @@ def answers(text: str) -> bool:
 
 
 def version_of(package: Path) -> str:
-    """Return the version of an unpacked package."""
-    control = (package / "DEBIAN" / "control").read_text("utf-8")
-    return next(line.partition(":")[2].strip() for line in control.splitlines() if line.startswith("Version:"))
+    """Return the version of an unpacked package. Raises SeedQAError where what it says of itself is missing."""
+    control = package / "DEBIAN" / "control"
+    lines = control.read_text("utf-8").splitlines() if control.is_file() else []
+    versions = [line.partition(":")[2].strip() for line in lines if line.startswith("Version:")]
+    if not versions:
+        raise SeedQAError(f"{control} tells no version; remove the folder of {package.name} and fetch it anew")
+    return versions[0]
 
 
 def write_beir(folder: Path, packages: Path) -> int:

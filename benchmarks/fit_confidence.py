@@ -38,7 +38,7 @@ from qa.calibrate.fit import fit
 from qa.calibrate.measure import auroc_interval, choose, error_table, reliability
 from qa.calibrate.plots import draw_reliability, draw_risk_coverage
 from qa.calibrate.trials import Asker, Trial, drawn_trials, labelled_trials
-from qa.confidence import SHIPPED, THRESHOLD, Curve, ErrorRates, Signals, strength
+from qa.confidence import CLOSENESS, SHIPPED, THRESHOLD, Curve, ErrorRates, Signals, strength
 from qa.config import read_settings
 from qa.evaluate.abstention import auroc, risk_coverage
 from qa.evaluate.corpus import indexed
@@ -97,11 +97,13 @@ def model(parts: Sequence[tuple[Values, bool]]) -> LogisticRegression:
 
 
 def curve_of(parts: Sequence[tuple[Values, bool]]) -> Curve:
+    """Return the logistic function of strengths that fits the parts best."""
     fitted = model(parts)
     return Curve(scale=float(fitted.coef_[0][0]), offset=float(fitted.intercept_[0]))
 
 
 def confidences(curve: Curve, strengths: Values) -> Values:
+    """Return the confidence at each strength."""
     return np.array([curve.at(value) for value in strengths.tolist()])
 
 
@@ -143,6 +145,7 @@ def xquad_parts(dataset: Dataset, holdout: str, scratch: Path, encoder: Encoder)
 
 
 def joined(parts: Sequence[Part]) -> Part:
+    """Return the parts as one."""
     return Part(
         signals=tuple(s for p in parts for s in p.signals), groups=tuple(group for p in parts for group in p.groups)
     )
@@ -196,7 +199,7 @@ def faq_report(asked: Sequence[Trial], drawn: Sequence[Trial]) -> dict[str, Any]
     sure = {key: 1 / (1 + np.exp(-values)) for key, values in judged.items()}
     figures: dict[str, Any] = {"scale": curve.scale, "offset": curve.offset}
     fitted = model([(p.columns, truth) for p, truth in fitted_on])
-    figures["free_weights"] = (fitted.coef_[0] / fitted.coef_[0][0] * 0.0776).round(3).tolist()
+    figures["free_weights"] = (fitted.coef_[0] / fitted.coef_[0][0] * CLOSENESS).round(3).tolist()
     for who in ("faq", "drawn"):
         table = error_table(sure[who, "answered"], sure[who, "near"], sure[who, "far"])
         figures[who] = {"questions": len(kinds[who, "answered"].signals), "rates": [asdict(row) for row in table]}

@@ -180,7 +180,8 @@ def main(folder: Path) -> None:
     """Measure everything and write it down."""
     settings = read_settings()
     encoder = load_encoder(settings.model, settings.cache, "openvino")
-    assert isinstance(encoder, OpenVinoEncoder)
+    if not isinstance(encoder, OpenVinoEncoder):
+        raise SystemExit(f"{settings.model} does not convert to OpenVINO, so there is no int8 graph to measure")
     cores = os.cpu_count() or 1
     limits = {"one_core": int8_limit(1), "all_cores": int8_limit(cores)}
     memory = memory_limit()

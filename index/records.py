@@ -223,7 +223,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
-    """The unit that is searched: one vector each."""
+    """Has a vector of its own, and can be the evidence of its passage."""
 
     start: int
     end: int

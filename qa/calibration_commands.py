@@ -101,6 +101,8 @@ def _report(
     if dataset is None:
         return calibrate_own(snapshot, encoder, questions, refuse_at_most, progress)
     if kind_of(dataset) == "votes":
+        if split is not None:
+            raise click.UsageError("judgements of readers have no splits; leave --split out")
         labelled = votes_dataset(Feedback(dataset.parent, dataset.name).read())
         if not labelled.queries:
             raise SeedQAError(f"no passage of {dataset} was marked as an answer yet; mark some on the page: qa serve")

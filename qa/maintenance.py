@@ -29,7 +29,8 @@ def _current(paths: IndexPaths) -> Manifest:
 @JSON
 def status(index: Path | None, documents: bool, as_json: bool) -> None:
     """Show the snapshot in force: what it holds, what was left out, and how it was made."""
-    paths = IndexPaths(settings_with(index=index).index)
+    settings = settings_with(index=index)
+    paths = IndexPaths(settings.index)
     manifest = _current(paths)
     files = paths.snapshot(manifest.id)
     built = datetime.fromtimestamp(files.manifest.stat().st_mtime, UTC).isoformat(timespec="seconds")
@@ -39,13 +40,15 @@ def status(index: Path | None, documents: bool, as_json: bool) -> None:
         known = {"calibration": calibrated.calibration, "calibration_note": calibrated.note}
         show.json_line({"index": str(paths.root), "seeds": seeds, "built": built, "manifest": manifest, **known})
     else:
-        show.status(manifest, str(paths.root), seeds, built, _threshold(calibrated), documents)
+        show.status(manifest, str(paths.root), seeds, built, _threshold(calibrated, settings.threshold), documents)
 
 
-def _threshold(calibrated: InForce) -> str:
-    """Return what is in force in one line."""
+def _threshold(calibrated: InForce, given: float | None) -> str:
+    """Return what is in force in one line; what was ``given`` as a setting stands above the calibration."""
     found = calibrated.calibration
     note = f"; {calibrated.note}" if calibrated.note else ""
+    if given is not None:
+        return f"{given:.2f}, as set{note}"
     if found is None:
         return f"{calibrated.threshold:.2f}, as shipped{note}"
     asked = f"{found.questions:,} questions of {found.fitted_on}"

@@ -35,8 +35,9 @@ LAYERS = (
     {
         "index.boxes", "index.split", "index.language", "index.analyse",
         "index.encode", "index.encode.cache", "index.encode.compiled", "index.encode.convert",
-        "index.encode.models", "index.encode.openvino_backend", "index.encode.protocol", "index.encode.quiet", "index.encode.tokens",
-        "index.encode.torch_backend", "index.vectors", "index.lexical", "index.store", "index.layout", "index.manifest",
+        "index.encode.models", "index.encode.openvino_backend", "index.encode.protocol", "index.encode.quiet",
+        "index.encode.tokens", "index.encode.torch_backend", "index.vectors", "index.lexical", "index.store",
+        "index.layout", "index.manifest",
     },
     {"index.snapshot", "index.lock", "index.compare", "index.journal"},
     {"index.gather"},

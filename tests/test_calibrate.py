@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,7 @@ def test_drawn_questions_are_asked_with_their_passage_and_without(shipped_index:
             assert trial.group == snapshot.store.document(int(snapshot.store.passage_documents[question.passage])).path
         nothing = np.zeros(len(snapshot.store.first_sentences), dtype=np.bool_)
         assert asker.signals("What is a snapshot?", (nothing,)) == [None]
-        assert asker.signals("???") == [None] or asker.signals("???")[0] is not None
+        assert asker.signals("???", (None, nothing)) == [None, None]
     strengths = [[strength(s) for s in (t.answered, t.near, t.far) if s] for t in trials]
     means = np.mean([found for found in strengths if len(found) == 3], axis=0)
     assert means[0] - means[1] > 0.3
@@ -156,6 +157,18 @@ def test_labelled_questions_are_held_out_by_document_and_by_group(tmp_path: Path
                   far=without(mill, "mill", "dam")),
             Trial(question=moon, group="3", answered=None, near=without(moon), far=None),
         ]  # fmt: skip
+
+
+def test_a_relevant_document_without_words_is_passed_over(tmp_path: Path, encoder: HashEncoder) -> None:
+    empty = Document(id="empty", text=" ", group="nowhere")
+    frogs = Query(id="1", text="Where do frogs live?", relevant={"pond": 1, "empty": 1})
+    dataset = replace(LABELLED, documents=(*LABELLED.documents, empty), queries=(frogs,))
+    indexed(dataset, tmp_path, encoder).close()
+    with open_current(IndexPaths(tmp_path)) as snapshot:
+        assert snapshot.store.by_path("empty") is None
+        (trial,) = labelled_trials(dataset, snapshot, encoder)
+        (expected,) = labelled_trials(replace(LABELLED, queries=LABELLED.queries[:1]), snapshot, encoder)
+    assert trial == expected
 
 
 def test_a_set_whose_documents_are_in_the_index_is_asked_of_it(tmp_path: Path, encoder: HashEncoder) -> None:
@@ -287,6 +300,12 @@ def test_figures_come_from_fits_that_have_not_seen_the_group() -> None:
     assert alone.chosen is not None
     assert next(row.near for row in mixed.rates if row.threshold == 0.5) > 60 / 260 * 0.95
     assert mixed.curve.scale < alone.curve.scale
+
+
+def test_questions_of_one_group_are_judged_by_fits_that_have_not_seen_them() -> None:
+    trials = made(200, 0.5, groups=1)
+    alone = [replace(trial, group=trial.question) for trial in trials]
+    assert fit(trials, "labelled") == fit(alone, "labelled")
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ def test_too_few_questions_change_nothing(qa: Run, index: Path, tmp_path: Path) 
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == names
     written = (tmp_path / "report" / "report.md").read_text("utf-8")
     assert written.startswith("# Calibration on its own passages\n")
-    assert "| Threshold | Answerable refused | Near let through | Far let through |\n|---|---|---|---|\n" in written
+    columns = "| Threshold | Answerable refused | Near let through | Far let through |\n"
+    assert f"{columns}| --- | --- | --- | --- |\n" in written
     assert json.loads((tmp_path / "report" / "report.json").read_text("utf-8"))["fitted"]["questions"] == 10
     assert (tmp_path / "report" / "reliability.svg").read_text("utf-8").startswith("<?xml")
 
@@ -88,6 +89,12 @@ def test_a_labelled_set_is_asked_of_an_index_of_its_own(qa: Run, tmp_path: Path)
     found = json.loads(out)
     assert (code, found["saved"], found["report"]["fitted_on"]) == (0, False, "town")
     assert found["report"]["fitted"]["verdict"] == "too few questions: 3 of the rarer kind, 50 are needed"
+
+
+def test_a_threshold_that_is_set_is_the_one_in_force(qa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEEDQA_THRESHOLD", "0.25")
+    assert "Threshold  0.25, as set" in qa("status")[1]
+    assert json.loads(qa("ask", "What is a snapshot?", "--json")[1])["threshold"] == 0.25
 
 
 def test_a_damaged_or_foreign_calibration_is_a_finding_and_left_aside(qa: Run, index: Path) -> None:
@@ -132,6 +139,9 @@ def test_what_does_not_go_together_is_told(qa: Run, arguments: list[str], messag
 def test_votes_without_a_useful_passage_are_told(qa: Run, tmp_path: Path) -> None:
     file = tmp_path / "feedback.jsonl"
     file.write_text("", "utf-8")
+    assert qa("calibrate", "--dataset", file, "--split", "dev") == (
+        2, "", "qa: judgements of readers have no splits; leave --split out; see qa --help\n"
+    )  # fmt: skip
     assert qa("calibrate", "--dataset", file) == (
         1, "", f"qa: no passage of {file} was marked as an answer yet; mark some on the page: qa serve\n"
     )  # fmt: skip

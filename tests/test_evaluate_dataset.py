@@ -271,6 +271,7 @@ def test_qrels_and_runs_of_trec(tmp_path: Path) -> None:
         (qrels, "301 0 FT1\n", "has 3 fields, expected 4: query, 0, document and grade"),
         (qrels, "301 0 FT1 yes\n", "has the grade 'yes', expected a whole number"),
         (run, "301 Q0 FT1 1 x x\n", "has the score 'x', expected a number"),
+        (run, "301 Q0 FT1 1 nan x\n", "has the score 'nan', expected a number"),
         (run, "\n301 Q0\n", "has 2 fields, expected 6: query, Q0, document, rank, score and tag"),
     ):
         path.write_text(text, "utf-8")

@@ -187,6 +187,12 @@ def test_rows_are_the_worst_first_and_say_why() -> None:
     assert means["MRR@10"].mean == pytest.approx(1.5 / 4)
 
 
+def test_a_document_beyond_the_first_hundred_has_no_rank() -> None:
+    dataset = Dataset(name="set", documents=(), queries=(query("a", d99=1), query("b", d100=1)))
+    rows = rows_of(dataset, [ranked("a", *NAMES), ranked("b", *NAMES)])
+    assert [(row.query, row.rank, row.values["recall@100"]) for row in rows] == [("b", 0, 0.0), ("a", 100, 1.0)]
+
+
 def test_evidence_and_passages_are_right_where_an_answer_begins() -> None:
     def shown(document: str, start: int, evidence: int) -> Shown:
         return Shown(

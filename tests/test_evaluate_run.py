@@ -86,9 +86,10 @@ def test_an_index_of_texts_is_taken_again_and_only_what_changed_is_encoded(tmp_p
     encoder.encoded.clear()
     again = build_texts(reversed_(texts), tmp_path / "set", tmp_path / "index", encoder)
     assert (again.snapshot, encoder.encoded) == (first.snapshot, [])
-    texts[0] = replace(texts[0], text="A lighthouse is a tower that sends light to ships. It is new.")
+    passage = "A lighthouse is a tower that sends light to ships. It is new."
+    texts[0] = replace(texts[0], text=passage)
     changed = build_texts(texts, tmp_path / "set", tmp_path / "index", encoder)
-    assert (changed.previous, encoder.encoded) == (first.snapshot, ["It is new."])
+    assert (changed.previous, encoder.encoded) == (first.snapshot, ["It is new.", passage])
     assert changed.snapshot != first.snapshot
     renamed = build_texts([replace(texts[0], title="New"), *texts[1:]], tmp_path / "set", tmp_path / "index", encoder)
     assert renamed.snapshot != changed.snapshot
@@ -143,6 +144,14 @@ def test_the_product_on_a_small_set(small: tuple[Path, Index], real_encoder: Enc
     again = evaluate_dataset(small_set(), tmp_path / "kept", real_encoder)
     assert again.report == replace(report, abstention=(whole,))
     assert again.asked == outcome.asked
+
+
+def test_halves_take_their_vectors_from_the_index_of_all(tmp_path: Path) -> None:
+    encoder = HashEncoder()
+    whole = evaluate_dataset(small_set(), tmp_path, encoder).report.snapshot
+    encoder.encoded.clear()
+    near = evaluate_dataset(small_set(), tmp_path, encoder, holdout="near").report
+    assert (near.snapshot, current_id(IndexPaths(tmp_path)), encoder.encoded) == (whole, whole, [])
 
 
 def test_a_document_counts_where_its_best_passage_stands(real_encoder: Encoder, tmp_path: Path) -> None:

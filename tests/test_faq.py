@@ -94,3 +94,7 @@ def test_a_source_leaves_out_what_answers_nothing_and_names_what_is_missing(tmp_
     (tmp_path / "roses" / "DEBIAN").mkdir()
     (tmp_path / "roses" / "DEBIAN" / "control").write_text("Package: roses\nVersion: 1:2.3-4\n", "utf-8")
     assert version_of(tmp_path / "roses") == "1:2.3-4"
+    with pytest.raises(SeedQAError) as caught:
+        version_of(tmp_path / "tulips")
+    control = tmp_path / "tulips" / "DEBIAN" / "control"
+    assert str(caught.value) == f"{control} tells no version; remove the folder of tulips and fetch it anew"

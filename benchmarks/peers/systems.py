@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -187,9 +188,10 @@ class Process:
         return time.perf_counter() - started
 
     def close(self) -> None:
-        """End the driver."""
+        """End the driver, which may be gone already."""
         if self._child.stdin:
-            self._child.stdin.close()
+            with suppress(BrokenPipeError):  # what it was asked last was never read
+                self._child.stdin.close()
         try:
             self._child.wait(20)
         except subprocess.TimeoutExpired:

@@ -54,7 +54,8 @@ def token_table(model: SentenceTransformer) -> np.ndarray[Any, np.dtype[np.float
 
     They stay out of the graph, which would hold them all in memory: a text has few of them.
     """
-    embed = model[0].auto_model.get_input_embeddings()
+    transformer: Any = model[0].auto_model
+    embed = transformer.get_input_embeddings()
     with torch.no_grad():
         table = embed(torch.arange(embed.num_embeddings)).numpy()
     return np.asarray(table, dtype=np.float16)

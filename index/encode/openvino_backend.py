@@ -21,8 +21,11 @@ from index.records import Progress
 import index.encode.quiet  # isort: skip  # noqa: F401 - before openvino
 
 # openvino goes without its converter where that can't be imported; it is not needed here, and slow to load.
-sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
+_without_converter = sys.modules.setdefault("openvino.tools.ovc", None) is None  # type: ignore[arg-type]
 import openvino  # isort: skip # noqa: E402
+
+if _without_converter:
+    del sys.modules["openvino.tools.ovc"]  # others in this process may need it
 
 from index.encode.compiled import compile_kept, compile_new  # noqa: E402 - as openvino
 

@@ -8,7 +8,7 @@ ships: they show where answerable and unanswerable part, but they are not what p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -102,11 +102,13 @@ def at(curve: Curve, strengths: Values) -> Values:
 def out_of_fold(answered: _Side, near: _Side, others: Sequence[_Side]) -> list[Values]:
     """Return the confidences of answered, near and the other sides, each by a fit without the groups of its own.
 
-    A side's groups that are in no fold, as of questions that have no answer, are judged by the fit of all.
+    Where all are of one group, each question is one. A side's groups that are in no fold are judged by the fit of all.
     """
-    groups = np.array((*answered.groups, *near.groups))
-    folds = min(FOLDS, len(set(groups.tolist())))
     sides = (answered, near, *others)
+    if len({*answered.groups, *near.groups}) < 2:
+        sides = tuple(replace(side, groups=side.questions) for side in sides)
+    groups = np.array((*sides[0].groups, *sides[1].groups))
+    folds = min(FOLDS, len(set(groups.tolist())))
     whole = fit_curve(answered.strengths, near.strengths)
     found = [at(whole, side.strengths) for side in sides]
     if folds < 2:

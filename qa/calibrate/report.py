@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from index.errors import SeedQAError
@@ -11,9 +10,7 @@ from qa.calibrate.plots import draw_reliability, draw_risk_coverage
 from qa.calibrate.run import CalibrationReport
 from qa.calibration import Interval
 from qa.confidence import ErrorRates
-
-Table = tuple[Sequence[str], Sequence[Sequence[str]]]
-"""Names of columns, and rows."""
+from qa.evaluate.markdown import Table, table
 
 
 def summary(report: CalibrationReport) -> list[str]:
@@ -94,18 +91,10 @@ def markdown(report: CalibrationReport, made: str) -> str:
     for line in summary(report):
         lines += [line, ""]
     if report.fitted.rates:
-        lines += ["## Error rates", "", *_rows(error_rates(report.fitted)), ""]
-        lines += ["## Reliability", "", "![Reliability diagram](reliability.svg)", "", *_rows(bins(report.fitted)), ""]
+        lines += ["## Error rates", "", table(*error_rates(report.fitted)), ""]
+        lines += ["## Reliability", "", "![Reliability diagram](reliability.svg)", "", table(*bins(report.fitted)), ""]
         lines += ["## Risk and coverage", "", "![Risk-coverage curve](risk-coverage.svg)", ""]
     return "\n".join(lines)
-
-
-def _rows(table: Table) -> Iterable[str]:
-    columns, rows = table
-    yield f"| {' | '.join(columns)} |"
-    yield f"|{'---|' * len(columns)}"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
 
 
 def write_files(folder: Path, report: CalibrationReport, made: str) -> None:

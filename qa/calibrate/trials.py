@@ -13,6 +13,7 @@ import numpy as np
 
 from index.analyse import question_terms
 from index.encode import Encoder
+from index.errors import QuestionError
 from index.records import Progress, no_progress
 from index.snapshot import Snapshot
 from index.vectors import Mask
@@ -20,6 +21,7 @@ from qa.assess import assess
 from qa.calibrate.questions import Drawn, drawn_questions
 from qa.confidence import Signals
 from qa.evaluate.dataset import Dataset, Query
+from qa.question import check_question
 from qa.rank import rank
 
 SAME = 0.95
@@ -52,8 +54,12 @@ class Asker:
     def signals(self, question: str, masks: Iterable[Mask | None] = (None,)) -> list[Signals | None]:
         """Return the signals of the best passage under each mask; a mask has one flag a passage, True: allowed.
 
-        Nothing where the mask allows no passage or the question has no words.
+        Nothing where the mask allows no passage, or the question can't be asked, such as one without words.
         """
+        try:
+            question = check_question(question)
+        except QuestionError:
+            return [None for _ in masks]
         asked = question_terms(question, self._snapshot.manifest.languages)
         vector = self._encoder.encode_question(question)
         found: list[Signals | None] = []
@@ -131,7 +137,7 @@ def _labelled(
     elif relevant:
         near_mask = ~np.isin(documents, relevant)
         same = [topics[ident] for ident in query.relevant if ident in topics]
-        far_mask = ~np.isin(documents, [row for topic in same for row in of_topic[topic]])
+        far_mask = ~np.isin(documents, [row for topic in same for row in of_topic.get(topic, ())])
         masks = (None, near_mask, far_mask) if same else (None, near_mask)
         found = (*asker.signals(query.text, masks), None)
         group = same[0] if same else min(query.relevant)

@@ -9,7 +9,7 @@ from qa.answer import JsonRecord
 from qa.evaluate.abstention import RiskCoverage, auroc, risk_coverage, share_below
 from qa.evaluate.ask import Asked
 from qa.evaluate.dataset import Dataset, Query, Span
-from qa.evaluate.measures import interval, measure
+from qa.evaluate.measures import DEPTH, interval, measure
 
 EVIDENCE_HIT, ANSWER_HITS = "evidence hit@1", {"answer hit@1": 1, "answer hit@5": 5}
 FORMAT = 1
@@ -131,7 +131,7 @@ def rows_of(dataset: Dataset, asked: Sequence[Asked]) -> tuple[Row, ...]:
 
 
 def _row(query: Query, asked: Asked, values: Mapping[str, Mapping[str, float]]) -> Row:
-    places = [at for at, (ident, _) in enumerate(asked.documents, 1) if ident in query.relevant]
+    places = [at for at, (ident, _) in enumerate(asked.documents[:DEPTH], 1) if ident in query.relevant]
     return Row(
         query=query.id,
         question=query.text,
@@ -187,7 +187,7 @@ def means_of(rows: Sequence[Row]) -> dict[str, Mean]:
 def abstention_of(halves: Sequence[tuple[Dataset, Sequence[Asked]]], threshold: float, holdout: str = "") -> Abstention:
     """Return what the confidence is worth on one data set, or on both halves of a holdout taken together.
 
-    Raises no error of its own; every query has been asked and has a confidence.
+    Every query of a half has been asked of it and has a confidence; there is at least one.
     """
     yes: list[float] = []
     no: list[float] = []

@@ -9,8 +9,9 @@ from pathlib import Path
 from index.encode import Encoder, EncoderInfo
 from index.errors import SeedQAError, SnapshotError
 from index.layout import IndexPaths
+from index.lock import lock
 from index.records import Progress, no_progress
-from index.snapshot import Snapshot, current_id, open_current, read_origin
+from index.snapshot import Snapshot, current_id, open_current, read_origin, restore
 from qa.engine import Index
 from qa.evaluate.ask import Asked, ask_product, ask_sentences, ask_vectors, ask_words
 from qa.evaluate.corpus import indexed
@@ -41,8 +42,8 @@ def evaluate_dataset(
 ) -> Outcome:
     """Index the documents of a data set in ``folder`` and ask its queries; ``vectors`` needs no index.
 
-    With a ``holdout`` each half of the documents is indexed as well, and all queries asked of it; afterwards the
-    index of all is in force again.
+    With a ``holdout`` each half of the documents is indexed as well, and all queries asked of it; afterwards, and
+    after a failure, the index of all is in force again.
 
     Raises SeedQAError where ``folder`` holds an index of something else, or what is asked for makes no sense.
     """
@@ -60,17 +61,27 @@ def evaluate_dataset(
         else:
             with open_current(IndexPaths(folder)) as snapshot:
                 whole = _one_side(ranking, snapshot, encoder, dataset, progress)
-    pairs = []
-    limit = 0.0
-    for half in halves:
+    if not halves:
+        return whole
+    asked = [
+        (half, _ask_half(half, folder, encoder, whole.report.snapshot, threshold=threshold, progress=progress))
+        for half in halves
+    ]
+    held_out = abstention_of(asked, whole.report.abstention[0].threshold, holdout)
+    return replace(whole, report=replace(whole.report, abstention=(*whole.report.abstention, held_out)))
+
+
+def _ask_half(
+    half: Dataset, folder: Path, encoder: Encoder, whole: str, *, threshold: float | None, progress: Progress
+) -> tuple[Asked, ...]:
+    """Index and ask one half; then the snapshot ``whole`` is in force again, from which the next takes its vectors."""
+    try:
         with indexed(half, folder, encoder, threshold=threshold, progress=progress) as index:
-            pairs.append((half, ask_product(index, half, progress, depth=1)))
-            limit = index.threshold
-    if pairs:
-        indexed(dataset, folder, encoder, progress=progress).close()
-        held_out = abstention_of(pairs, limit, holdout)
-        return replace(whole, report=replace(whole.report, abstention=(*whole.report.abstention, held_out)))
-    return whole
+            return ask_product(index, half, progress, depth=1)
+    finally:
+        paths = IndexPaths(folder)
+        with lock(paths, f"evaluation in {folder}"):
+            restore(paths, whole)
 
 
 def check_folder(folder: Path) -> None:

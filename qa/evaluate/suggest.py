@@ -105,9 +105,9 @@ def suggest(store: Store) -> File:
 
     Raises SeedQAError where no rule finds anything to ask.
     """
-    short = [document for document in store.documents if document.passages]
-    step = max(1, len(short) // DOCUMENTS)
-    chosen = short[::step][:DOCUMENTS]
+    known = [document for document in store.documents if document.passages]
+    count = min(len(known), DOCUMENTS)
+    chosen = [known[at * len(known) // count] for at in range(count)]
     texts = {document.row: store.document_text(document.row) for document in chosen}
     chosen = [document for document in chosen if len(texts[document.row]) <= MAX_TEXT]
     drafts = {document.row: _drafts(store, document) for document in chosen}
@@ -179,13 +179,8 @@ def _defined(said: _Statement) -> _Draft | None:
 
 def _dated(said: _Statement, title: str) -> _Draft | None:
     found = _DATED.match(said.text)
-    subject = _named(found["subject"]) if found else None
-    if (
-        found is None
-        or subject is None
-        or not _is_clear(subject, title)
-        or _NO_NAME.intersection(found["what"].split())
-    ):
+    subject = _clear_subject(found, title)
+    if found is None or subject is None:
         return None
     return _Draft(
         f"When {found['verb']} {subject} {found['what']}?", said.start + found.start("answer"), found["answer"]
@@ -194,16 +189,19 @@ def _dated(said: _Statement, title: str) -> _Draft | None:
 
 def _counted(said: _Statement, title: str) -> _Draft | None:
     found = _COUNTED.match(said.text)
-    subject = _named(found["subject"]) if found else None
-    if (
-        found is None
-        or subject is None
-        or not _is_clear(subject, title)
-        or _NO_NAME.intersection(found["what"].split())
-    ):
+    subject = _clear_subject(found, title)
+    if found is None or subject is None:
         return None
     question = f"How many {found['what']} {_DO[found['verb']]} {subject} have?"
     return _Draft(question, said.start + found.start("answer"), found["answer"])
+
+
+def _clear_subject(found: re.Match[str] | None, title: str) -> str | None:
+    """Return the subject of a statement that can be understood by itself, or nothing."""
+    subject = _named(found["subject"]) if found else None
+    if found is None or subject is None or _NO_NAME.intersection(found["what"].split()):
+        return None
+    return subject if _is_clear(subject, title) else None
 
 
 def _is_clear(subject: str, title: str) -> bool:

@@ -6,6 +6,7 @@ qrels: query 0 document grade            run: query Q0 document rank score tag
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from pathlib import Path
 
 from index.errors import SeedQAError
@@ -54,14 +55,22 @@ def read_run(path: Path) -> tuple[Asked, ...]:
     """
     scores: dict[str, dict[str, float]] = {}
     for number, (query, _, document, _, score, _) in _fields(path, RUN, "query, Q0, document, rank, score and tag"):
-        try:
-            scores.setdefault(query, {})[document] = float(score)
-        except ValueError as error:
-            raise SeedQAError(f"{path}, line {number}, has the score {score!r}, expected a number") from error
+        scores.setdefault(query, {})[document] = _score(path, number, score)
     return tuple(
         Asked(query=query, documents=tuple(sorted(found.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)))
         for query, found in scores.items()
     )
+
+
+def _score(path: Path, number: int, field: str) -> float:
+    """Return the score of a line; what is no number has no place in an order."""
+    try:
+        score = float(field)
+        if isfinite(score):
+            return score
+    except ValueError:
+        pass
+    raise SeedQAError(f"{path}, line {number}, has the score {field!r}, expected a number")
 
 
 def write_run(asked: Sequence[Asked], tag: str) -> str:

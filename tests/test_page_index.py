@@ -192,6 +192,7 @@ def test_the_index_tab_tells_what_the_index_holds(
     (seeds / "later.txt").write_text("Later.\n", "utf-8")
     with reading(desk, server) as reader, open_index(server.index, encoder=real_encoder) as library:
         reader.go_to_index()
+        expect(reader.page.locator("#sq-snapshot")).to_contain_text(report.snapshot)  # the page has seen the build
         signs = texts.STATUS_SIGNS
         assert rows(reader) == [
             [f"{d.title or '–'}\n{d.source}", f"{signs[d.status]} {d.status}", f"{d.bytes:,}", str(d.passages)]

@@ -192,7 +192,7 @@ def test_questions_are_answered_from_the_old_snapshot_until_the_new_one_is_in_fo
                 number=1,
                 running=True,
                 stage=stage,
-                total={"load": 3, "encode": 1}.get(stage, 0),
+                total={"load": 3, "encode": 2}.get(stage, 0),
                 seconds=state.seconds,
                 seeds=str(changed),
             )

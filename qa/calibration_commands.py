@@ -15,7 +15,7 @@ from index.records import Progress
 from index.snapshot import Snapshot, current_id, open_current
 from qa import show
 from qa.calibration import write_calibration
-from qa.options import CACHE, INDEX, JSON, path_type, settings_with
+from qa.options import CACHE, INDEX, JSON, make_output_folder, path_type, settings_with
 
 if TYPE_CHECKING:  # the fit is loaded for this command only
     from qa.calibrate.run import CalibrationReport
@@ -69,6 +69,7 @@ def calibrate(
         raise click.UsageError("--split is of a --dataset; name one")
     if dataset is not None and questions is not None:
         raise click.UsageError("--questions is for questions drawn from the index; leave it or --dataset out")
+    make_output_folder(out)
     with show.progress(quiet=as_json) as progress, open_current(paths) as snapshot:
         encoder = open_encoder(snapshot.manifest.encoder, settings.cache, progress)
         report = _report(snapshot, encoder, dataset, split, questions or _QUESTIONS, refuse_at_most, progress)

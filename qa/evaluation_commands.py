@@ -17,7 +17,7 @@ from index.snapshot import open_current
 from qa import show
 from qa.config import Settings
 from qa.engine import Index
-from qa.options import CACHE, INDEX, JSON, path_type, settings_with
+from qa.options import CACHE, INDEX, JSON, make_output_folder, path_type, settings_with
 
 if TYPE_CHECKING:  # the measures are loaded for this command only
     from qa.evaluate.dataset import Dataset
@@ -53,7 +53,9 @@ class _Wanted:
 )  # fmt: skip
 @click.option("--holdout", type=click.Choice(["near", "far"]), help="Leave out half, to measure abstention.")
 @click.option("--keep", type=path_type(), metavar="DIR", help="Keep the data set's index here, to be taken again.")
-@click.option("--against", type=path_type(), metavar="REPORT", help="Compare with a report.json of another run.")
+@click.option(
+    "--against", type=path_type(), metavar="REPORT", help="Compare with the report.json or --out of another run."
+)
 @click.option("--rows", type=click.IntRange(0), help=f"Questions to list, the worst first [default: {_ROWS}].")
 @click.option("--out", type=path_type(), metavar="DIR", help="Write report.json, report.md, run.trec and plots.")
 @click.option("--suggest", type=path_type(), metavar="FILE", help="Draft a data set from the index into this file.")
@@ -94,6 +96,8 @@ def eval_command(
         _refuse("--suggest", [*given, *(["--dataset"] if dataset else []), *(["-k"] if k else [])])
         _suggest(settings, suggest, as_json)
         return
+    if dataset is None and run is not None:
+        raise click.UsageError("--run is scored on a data set; name the data set: --dataset PATH")
     if dataset is None or _holds_votes(dataset):
         _refuse("measuring on judgements", given)
         _print_votes(_judged(settings, dataset, k or _K), as_json)
@@ -114,6 +118,7 @@ def _refuse(what: str, options: list[str]) -> None:
 
 def _suggest(settings: Settings, target: Path, as_json: bool) -> None:
     """Write a draft; a file that is there already may hold somebody's work and stays."""
+    from qa.evaluate.dataset import counted  # noqa: PLC0415 - loaded for this command only
     from qa.evaluate.squad import write_squad  # noqa: PLC0415 - loaded for this command only
     from qa.evaluate.suggest import suggest  # noqa: PLC0415 - as above
 
@@ -124,7 +129,8 @@ def _suggest(settings: Settings, target: Path, as_json: bool) -> None:
     if as_json:
         show.json_line({"file": str(target), "documents": len(drafted.data), "questions": questions})
         return
-    show.text(f"Drafted {questions} questions on {len(drafted.data)} documents into {target}. {drafted.note}")
+    made = f"{counted(questions, 'question')} on {counted(len(drafted.data), 'document')}"
+    show.text(f"Drafted {made} into {target}. {drafted.note}")
     show.text(f"Then: qa eval --dataset {target}")
 
 
@@ -157,6 +163,7 @@ def _report(
     from qa.evaluate.compare import compare, read_report  # noqa: PLC0415 - loaded for this command only
 
     earlier = read_report(against) if against is not None else None
+    make_output_folder(out)
     outcome = _evaluated(settings, wanted, quiet=as_json)
     if earlier is not None:
         compared = compare(outcome.report, earlier)
@@ -198,6 +205,7 @@ def _evaluated(settings: Settings, wanted: _Wanted, *, quiet: bool) -> Outcome:
             dataset,
             folder,
             load_encoder(settings.model, settings.cache, backend, progress),
+            origin=wanted.dataset,
             ranking=wanted.ranking,
             holdout=wanted.holdout,
             threshold=settings.threshold,
@@ -226,6 +234,7 @@ def _asked_at_hand(settings: Settings, dataset: Dataset, quiet: bool) -> Outcome
 
 def _print_report(report: Report, rows: int) -> None:
     from qa.evaluate import markdown  # noqa: PLC0415 - loaded for this command only
+    from qa.evaluate.dataset import counted  # noqa: PLC0415 - as above
 
     for sentence in markdown.summary(report):
         show.text(sentence)
@@ -236,9 +245,7 @@ def _print_report(report: Report, rows: int) -> None:
         show.text("Against the other run:")
         show.table(*markdown.comparison(report.compared))
     if rows and report.rows:
-        show.text(
-            f"The worst first, {min(rows, len(report.rows))} of {markdown.counted(len(report.rows), 'question')}:"
-        )
+        show.text(f"The worst first, {min(rows, len(report.rows))} of {counted(len(report.rows), 'question')}:")
         for row in report.rows[:rows]:
             for line in ("", *markdown.fared(row)):
                 show.text(line)

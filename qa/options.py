@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from index.errors import SeedQAError
 from qa.config import Settings, read_settings
 
 OK, ERROR, USAGE, NOT_FOUND, SOURCE_CHANGED, SOURCE_MISSING, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
@@ -27,3 +29,20 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for prog
 def settings_with(**flags: Any) -> Settings:
     """Return the settings with the flags that were given above them."""
     return replace(read_settings(), **{name: value for name, value in flags.items() if value is not None})
+
+
+def make_output_folder(folder: Path | None) -> None:
+    """Make the folder of a report before the work whose result goes there; it may be there already.
+
+    Raises SeedQAError where it is not a folder, or can't be made or written into.
+    """
+    if folder is None:
+        return
+    if folder.exists() and not folder.is_dir():
+        raise SeedQAError(f"{folder} is a file, not a folder; name another folder: --out DIR")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # permissions alone do not tell, on a read-only disk for one
+            pass
+    except OSError as error:
+        raise SeedQAError(f"{folder} can't be written ({error.strerror}); name another folder: --out DIR") from error

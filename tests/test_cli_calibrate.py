@@ -73,7 +73,7 @@ def test_too_few_questions_change_nothing(qa: Run, index: Path, tmp_path: Path) 
     assert (tmp_path / "report" / "reliability.svg").read_text("utf-8").startswith("<?xml")
 
 
-def test_a_labelled_set_is_asked_of_an_index_of_its_own(qa: Run, tmp_path: Path) -> None:
+def test_a_labelled_set_is_asked_of_an_index_of_its_own(qa: Run, index: Path, tmp_path: Path) -> None:
     paragraphs = [
         {"context": f"The {name} of the old town was built of {stone}.",
          "qas": [{"id": name, "question": f"What was the {name} built of?",
@@ -89,6 +89,9 @@ def test_a_labelled_set_is_asked_of_an_index_of_its_own(qa: Run, tmp_path: Path)
     found = json.loads(out)
     assert (code, found["saved"], found["report"]["fitted_on"]) == (0, False, "town")
     assert found["report"]["fitted"]["verdict"] == "too few questions: 3 of the rarer kind, 50 are needed"
+    note = f"fitted on town, none of whose documents are in {index}"
+    assert found["report"]["notes"] == [note]
+    assert f"\nNote: {note}.\n" in qa("calibrate", "--dataset", file)[1]
 
 
 def test_a_threshold_that_is_set_is_the_one_in_force(qa: Run, monkeypatch: pytest.MonkeyPatch) -> None:

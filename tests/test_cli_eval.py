@@ -77,10 +77,10 @@ def test_a_run_is_scored_and_compared(qa: Run, data: Path, tmp_path: Path) -> No
     assert qa("eval", "--dataset", data, "--out", "found", "--keep", "kept")[0] == 0
     run = tmp_path / "run.txt"
     run.write_text("1 Q0 tea 1 2.0 x\n1 Q0 bees 2 1.0 x\n2 Q0 tea 1 1.0 x\n", "utf-8")
-    code, out, _ = qa("eval", "--dataset", data, "--run", run, "--against", "found/report.json", "--rows", "0")
+    code, out, _ = qa("eval", "--dataset", data, "--run", run, "--against", "found", "--rows", "0")
     assert code == 0
     assert out.splitlines()[0] == "insects (test): 3 questions on 3 documents, ranking run."
-    assert "Note: 1 questions are not in the run and score 0." in out
+    assert "Note: 1 question is not in the run and scores 0." in out
     assert re.search(r"^hit@1 +0\.333  1\.000  -0\.667  .* 0/1/2$", out, re.MULTILINE)
     qrels = tmp_path / "qrels.txt"
     qrels.write_text("1 0 bees 1\n2 0 tea 1\n3 0 wasps 1\n3 0 bees 1\n", "utf-8")
@@ -119,7 +119,7 @@ def test_a_draft_is_written_and_asked_of_the_index(qa: Run, tmp_path: Path) -> N
     assert code == 0
     assert out.splitlines()[1] == (
         f"Note: {questions} questions were drafted by rules and not reviewed by a person; made of the documents' own "
-        "words, they flatter the index."
+        "words, such questions flatter the index."
     )
     told = json.loads(qa("eval", "--suggest", "other.json", "--json")[1])
     assert (told["file"], told["questions"]) == ("other.json", questions)
@@ -132,7 +132,7 @@ def test_a_set_on_own_documents_needs_the_index_named(qa: Run, shipped_index: Pa
     code, out, _ = qa("eval", "--dataset", path, "--index", shipped_index, "--json")
     found = json.loads(out)
     assert (code, found["rows"][0]["first"], found["documents"]) == (0, "handbook/questions.md", 1)
-    assert found["notes"] == ["left out 1 answers that do not stand at their answer_start"]
+    assert found["notes"] == ["left out 1 answer that does not stand at its answer_start"]
 
 
 def test_votes_from_a_file(qa: Run, tmp_path: Path, shipped_index: Path) -> None:  # noqa: F811
@@ -159,6 +159,7 @@ def test_votes_from_a_file(qa: Run, tmp_path: Path, shipped_index: Path) -> None
     [
         (["--dataset", "gone"], 1, "gone is not there; name a BEIR folder or a SQuAD-style JSON file"),
         (["--split", "dev", "--rows", "3"], 2, "measuring on judgements goes without --split, --rows; see qa --help"),
+        (["--run", "x"], 2, "--run is scored on a data set; name the data set: --dataset PATH; see qa --help"),
         (["--suggest", "x", "--out", "y", "-k", "3"], 2, "--suggest goes without --out, -k; see qa --help"),
         (["--dataset", "set.json", "-k", "3"], 2, "a data set goes without -k; see qa --help"),
         (
@@ -188,10 +189,20 @@ def test_what_does_not_go_together_is_one_line(
 
 def test_a_folder_that_can_not_be_written(qa: Run, data: Path, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "file").write_text("", "utf-8")
-    run = tmp_path / "run.txt"
-    run.write_text("1 Q0 tea 1 2.0 x\n", "utf-8")
-    assert qa("eval", "--dataset", data, "--run", run, "--out", "file") == (
-        1, "", "qa: file can't be written (File exists); check its permissions and space\n",
+    for name, message in (
+        ("file", "file is a file, not a folder; name another folder: --out DIR"),
+        ("file/x", "file/x can't be written (Not a directory); name another folder: --out DIR"),
+    ):
+        # told before anything is asked: the model that would be needed is not there
+        assert qa("eval", "--dataset", data, "--model", "gone", "--out", name) == (1, "", f"qa: {message}\n")
+        assert qa("calibrate", "--questions", "1", "--out", name) == (1, "", f"qa: {message}\n")
+
+
+def test_a_kept_index_of_another_set_stays(qa: Run, data: Path, tmp_path: Path) -> None:  # noqa: F811
+    assert qa("eval", "--dataset", data, "--keep", "kept")[0] == 0
+    other = beir(tmp_path / "other", CORPUS, QUERIES, test=TEST)
+    assert qa("eval", "--dataset", other, "--keep", "kept") == (
+        1, "", f"qa: kept holds the index of {data}, which would be replaced; name another folder\n",
     )  # fmt: skip
 
 

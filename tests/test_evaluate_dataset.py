@@ -14,8 +14,9 @@ from index.errors import SeedQAError
 from qa.evaluate.ask import Asked
 from qa.evaluate.dataset import Dataset, Document, Query, Span, folds
 from qa.evaluate.read import kind_of, read_dataset
+from qa.evaluate.run import score_run
 from qa.evaluate.squad import Answer, Article, File, Paragraph, Question, write_squad
-from qa.evaluate.trec import read_qrels, read_run, write_run
+from qa.evaluate.trec import named_as, read_qrels, read_run, write_run
 
 CORPUS = """{"_id": "d1", "title": "Bridge", "text": "Built in 1902."}
 {"_id": "d2", "text": "Frogs sing.", "metadata": {"url": "x"}}
@@ -96,7 +97,7 @@ def test_a_beir_folder(tmp_path: Path) -> None:
             Query(id="q1", text="When was it built?", relevant={"d1": 2}),
             Query(id="q2", text="Who sings?", relevant={"d2": 1}),
         ),
-        notes=("left out 1 queries without judgements in test.tsv",),
+        notes=("left out 1 query without judgements in test.tsv",),
     )
 
 
@@ -130,6 +131,10 @@ def test_splits_of_a_beir_folder(tmp_path: Path) -> None:
         (
             {"test": HEADER + "q1 d1 1\n"},
             "{0}/qrels/test.tsv, line 2, is 'q1 d1 1'; expected query, document and grade with tabs between",
+        ),
+        (
+            {"test": HEADER + "q1\td1\t1\nq1\td1\t0\n"},
+            "{0}/qrels/test.tsv, line 3, judges document 'd1' for query 'q1' a second time; keep one of the lines",
         ),
         (
             {"test": HEADER + "q1\td1\t0\n"},
@@ -182,7 +187,7 @@ def test_a_squad_file(tmp_path: Path) -> None:
                 answers=(Span(document="pond.md", start=6, end=10),),
             ),
         ),
-        notes=("left out 1 answers that do not stand at their answer_start",),
+        notes=("left out 1 answer that does not stand at its answer_start",),
     )
 
 
@@ -226,8 +231,8 @@ def test_a_draft_is_told_apart_until_it_is_reviewed(tmp_path: Path) -> None:
     found = read_dataset(path)
     assert found.drafted
     assert found.notes == (
-        "1 questions were drafted by rules and not reviewed by a person; made of the documents' own words, they "
-        "flatter the index",
+        "1 question was drafted by rules and not reviewed by a person; made of the documents' own words, such "
+        "questions flatter the index",
     )
     with pytest.raises(SeedQAError) as error:
         write_squad(path, draft)
@@ -270,6 +275,16 @@ def test_qrels_and_runs_of_trec(tmp_path: Path) -> None:
     for path, text, message in (
         (qrels, "301 0 FT1\n", "has 3 fields, expected 4: query, 0, document and grade"),
         (qrels, "301 0 FT1 yes\n", "has the grade 'yes', expected a whole number"),
+        (
+            qrels,
+            "\n301 0 FT1 1\n301 0 FT2 1\n301 0 FT1 0\n",
+            "judges document 'FT1' for query '301' a second time; keep one of the lines",
+        ),
+        (
+            run,
+            "\n301 Q0 FT1 1 2 x\n302 Q0 FT1 1 2 x\n301 Q0 FT1 2 1 x\n",
+            "ranks document 'FT1' for query '301' a second time; keep one of the lines",
+        ),
         (run, "301 Q0 FT1 1 x x\n", "has the score 'x', expected a number"),
         (run, "301 Q0 FT1 1 nan x\n", "has the score 'nan', expected a number"),
         (run, "\n301 Q0\n", "has 2 fields, expected 6: query, Q0, document, rank, score and tag"),
@@ -277,12 +292,36 @@ def test_qrels_and_runs_of_trec(tmp_path: Path) -> None:
         path.write_text(text, "utf-8")
         with pytest.raises(SeedQAError) as error:
             read_qrels(path) if path is qrels else read_run(path)
-        line = 2 if text.startswith("\n") else 1
+        line = text.count("\n")
         assert str(error.value) == f"{path}, line {line}, {message}"
+    run.write_text("\n", "utf-8")
+    with pytest.raises(SeedQAError) as error:
+        read_run(run)
+    assert str(error.value) == f"{run} is empty; a run has lines of query, Q0, document, rank, score and tag"
     qrels.write_text("301 0 FT1 0\n", "utf-8")
     with pytest.raises(SeedQAError) as error:
         read_qrels(qrels)
     assert str(error.value) == f"{qrels} has no query with a relevant document, so there is nothing to measure"
+
+
+def test_a_run_of_names_with_white_space_scores_the_same(tmp_path: Path) -> None:
+    names = ("a fine\tbridge.md", "a_fine_mill.md", "a fine mill.md", "other")
+    dataset = Dataset(
+        name="spaces",
+        documents=tuple(Document(id=name, text="x") for name in names),
+        queries=(
+            Query(id="q 1", text="Which bridge?", relevant={names[0]: 2, "only judged": 1}),
+            Query(id="q2", text="Which mill?", relevant={names[1]: 1}),
+        ),
+    )
+    asked = (
+        Asked(query="q 1", documents=((names[3], 0.75), (names[0], 0.5), ("only judged", 0.25))),
+        Asked(query="q2", documents=((names[1], 0.5),)),
+    )
+    file = tmp_path / "run.trec"
+    file.write_text(write_run(asked, "x"), "utf-8")
+    assert named_as(dataset, read_run(file)) == asked
+    assert score_run(dataset, read_run(file)).report == score_run(dataset, asked).report
 
 
 @given(st.lists(st.sampled_from([1.0, 0.5, 0.499999, -0.25]), max_size=100))

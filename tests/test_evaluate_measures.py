@@ -260,7 +260,7 @@ def test_two_runs_that_can_not_be_compared(tmp_path: Path) -> None:
     with pytest.raises(SeedQAError) as error:
         compare(here, score_run(other, []).report)
     assert str(error.value) == (
-        "the two runs were not asked the same: 1 questions have other words, first 'b'; compare runs of one data set"
+        "the two runs were not asked the same: 1 question has other words, first 'b'; compare runs of one data set"
     )
     path = tmp_path / "report.json"
     path.write_text(here.to_json(), "utf-8")
@@ -278,8 +278,8 @@ def test_a_run_that_was_made_elsewhere() -> None:
     dataset = Dataset(name="set", documents=(), queries=(query("a", x=1), query("b", x=1)))
     found = score_run(dataset, [ranked("a", "x"), ranked("z", "x")]).report
     assert found.notes == (
-        "1 questions are not in the run and score 0",
-        "1 questions of the run are not in the data set",
+        "1 question is not in the run and scores 0",
+        "1 question of the run is not in the data set",
     )
     assert found.measures["hit@1"] == Mean(mean=0.5, low=0.0, high=1.0, questions=2)
     assert (found.ranking, found.model, found.snapshot, found.abstention) == ("run", "", "", ())

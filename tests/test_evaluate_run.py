@@ -239,7 +239,7 @@ def test_what_can_not_be_asked_scores_zero(small: tuple[Path, Index], real_encod
         Query(id="b", text="When did tea come?", relevant={"tea": 1}),
     )
     report = evaluate_dataset(replace(small_set(), queries=asked), tmp_path / "index", real_encoder).report
-    assert report.notes == ("1 questions could not be asked and score 0",)
+    assert report.notes == ("1 question could not be asked and scores 0",)
     assert report.measures["hit@1"].mean == 0.5
     row = report.rows[0]
     assert (row.query, row.confidence, row.found) == ("a", 0.0, False)
@@ -256,6 +256,20 @@ def test_what_makes_no_sense_is_told_at_once(built: Path, seeds: Path, encoder: 
             evaluate_dataset(small_set(), built, encoder, ranking=ranking, holdout=holdout)
         assert str(error.value) == message
     assert len(snapshot_ids(IndexPaths(built))) == 1
+
+
+def test_a_kept_index_is_that_of_one_data_set(tmp_path: Path) -> None:
+    kept, encoder = tmp_path / "kept", HashEncoder()
+    first = evaluate_dataset(small_set(), kept, encoder, origin=tmp_path / "one.json", holdout="near").report
+    assert evaluate_dataset(small_set(), kept, encoder, origin=tmp_path / "x" / ".." / "one.json").report.snapshot == (
+        first.snapshot
+    )
+    with pytest.raises(SeedQAError) as error:
+        evaluate_dataset(small_set(), kept, encoder, origin=tmp_path / "two.json")
+    assert str(error.value) == (
+        f"{kept} holds the index of {tmp_path}/one.json, which would be replaced; name another folder"
+    )
+    assert current_id(IndexPaths(kept)) == first.snapshot
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +293,7 @@ def test_a_set_on_an_index_at_hand(shipped: Index, shipped_snapshot: Snapshot) -
     )
     bound = on_index(dataset, shipped_snapshot)
     assert bound.queries[0].answers == spans[:1]
-    assert bound.notes == ("left out 1 answers that no longer stand at their place in the index",)
+    assert bound.notes == ("left out 1 answer that no longer stands at its place in the index",)
     report = evaluate_index(dataset, shipped, shipped_snapshot).report
     assert report.snapshot == shipped.manifest.id
     assert (report.rows[0].first, report.measures["evidence hit@1"].mean) == (path, 1.0)

@@ -27,8 +27,8 @@ from index.encode import DEFAULT_MODEL
 from index.encode.models import find_model
 
 ROUNDS, QUICK_ROUNDS = 3, 1
-SHARE, QUICK_SHARE = 3, 40
-"""Of the files of the first set the part that is indexed for time: a third, a fortieth."""
+SHARE, QUICK_SHARE = 6, 40
+"""Of the files of the first set the part that is indexed for time: a sixth, a fortieth."""
 QUICK_ASKED = 20
 
 PAGE = ROOT / "docs" / "peers.md"

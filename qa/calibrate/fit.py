@@ -188,10 +188,11 @@ def verdict(
             f"not separable here: the near-topic AUROC is {found}, and its interval must begin at {SEPARABLE} or above"
         )
     if chosen is None:
-        return f"not separable here: every threshold refuses more than {refuse_at_most:.0%} of answerable questions"
+        allowed = f"{100 * refuse_at_most:.0f} %"
+        return f"not separable here: every threshold refuses more than {allowed} of answerable questions"
     if chosen.near > LET_THROUGH:
         return (
-            f"not separable here: the best threshold, {chosen.threshold}, lets through {chosen.near:.0%} of "
-            f"unanswerable questions near the topic, more than {LET_THROUGH:.0%}"
+            f"not separable here: the best threshold, {chosen.threshold}, lets through {100 * chosen.near:.0f} % of "
+            f"unanswerable questions near the topic, more than {100 * LET_THROUGH:.0f} %"
         )
     return ""

@@ -10,14 +10,15 @@ from qa.calibrate.plots import draw_reliability, draw_risk_coverage
 from qa.calibrate.run import CalibrationReport
 from qa.calibration import Interval
 from qa.confidence import ErrorRates
-from qa.evaluate.markdown import Table, table
+from qa.evaluate.dataset import counted
+from qa.evaluate.markdown import Table, percent, table
 
 
 def summary(report: CalibrationReport) -> list[str]:
     """Return what was asked and what came of it, in sentences."""
     fitted = report.fitted
     lines = [
-        f"{fitted.questions:,} questions on {report.fitted_on}, each asked with its answer in the index; "
+        f"{counted(fitted.questions, 'question')} on {report.fitted_on}, each asked with its answer in the index; "
         f"{fitted.unanswerable:,} asked with the answer held out."
     ]
     if fitted.near is not None:
@@ -42,7 +43,7 @@ def _decision(fitted: Fitted) -> list[str]:
         return []
     lines = [
         f"Threshold {fitted.chosen.threshold:.2f}: the fewest errors of those that refuse at most "
-        f"{fitted.refuse_at_most:.0%} of answerable questions. {_rates(fitted.chosen)}"
+        f"{percent(fitted.refuse_at_most, 0)} of answerable questions. {_rates(fitted.chosen)}"
     ]
     if fitted.shipped is not None:
         lines.append(f"The calibration that ships, at {fitted.shipped.threshold:.2f}: {_rates(fitted.shipped)}")
@@ -56,17 +57,17 @@ def _decision(fitted: Fitted) -> list[str]:
 
 
 def _rates(rates: ErrorRates) -> str:
-    far = "" if rates.far is None else f" and {rates.far:.1%} of those far from it"
+    far = "" if rates.far is None else f" and {percent(rates.far)} of those far from it"
     return (
-        f"It refuses {rates.missed:.1%} of answerable questions and lets through {rates.near:.1%} of unanswerable ones "
-        f"near the topic{far}."
+        f"It refuses {percent(rates.missed)} of answerable questions and lets through {percent(rates.near)} of "
+        f"unanswerable ones near the topic{far}."
     )
 
 
 def error_rates(fitted: Fitted) -> Table:
     """Return what each threshold does."""
     rows = [
-        (f"{r.threshold:.2f}", f"{r.missed:.1%}", f"{r.near:.1%}", "–" if r.far is None else f"{r.far:.1%}")
+        (f"{r.threshold:.2f}", percent(r.missed), percent(r.near), "–" if r.far is None else percent(r.far))
         for r in fitted.rates
     ]
     return ("Threshold", "Answerable refused", "Near let through", "Far let through"), rows

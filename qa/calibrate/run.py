@@ -49,8 +49,10 @@ def calibrate_labelled(
 ) -> CalibrationReport:
     """Calibrate an index on a labelled set: on the index itself where that holds the set's documents.
 
-    Where it holds none of them, an index of the set is made with the same encoder and thrown away again. A drafted set
-    counts as drawn questions. Raises SeedQAError where the index holds only some of the relevant documents.
+    Where it holds none of them, an index of the set is made with the same encoder and thrown away again, and a note
+    tells that. A drafted set counts as drawn questions.
+
+    Raises SeedQAError where the index holds only some of the relevant documents.
     """
     source: Source = "drawn" if dataset.drafted else "labelled"
     paths = {path for document in snapshot.store.documents for path in (document.path, *document.copies)}
@@ -64,7 +66,9 @@ def calibrate_labelled(
         indexed(dataset, folder, encoder, progress=progress).close()
         with open_current(IndexPaths(folder)) as made:
             trials = labelled_trials(dataset, made, encoder, progress)
-            return _report(dataset.name, made, trials, source, refuse_at_most, dataset.notes)
+            place = snapshot.paths.root.parent.parent
+            foreign = f"fitted on {dataset.name}, none of whose documents are in {place}"
+            return _report(dataset.name, made, trials, source, refuse_at_most, (*dataset.notes, foreign))
 
 
 def _renamed(dataset: Dataset, snapshot: Snapshot) -> Dataset:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from index.errors import SeedQAError
-from qa.evaluate.dataset import Dataset, Document, Query
+from qa.evaluate.dataset import Dataset, Document, Query, counted
 
 CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels"
 SPLIT = "test"
@@ -32,7 +32,8 @@ def is_beir(path: Path) -> bool:
 def read_beir(path: Path, split: str | None = None) -> Dataset:
     """Return the data set in a folder; queries without judgements in the split are left out and counted.
 
-    Raises SeedQAError where a file is missing or broken, or a judgement is of an unknown query or document.
+    Raises SeedQAError where a file is missing or broken, or a judgement is of an unknown query or document, or
+    stands there twice.
     """
     documents = _by_id(path / CORPUS)
     queries = _by_id(path / QUERIES)
@@ -47,7 +48,13 @@ def read_beir(path: Path, split: str | None = None) -> Dataset:
             raise SeedQAError(
                 f"{chosen}, line {entry.line}, judges query {entry.query!r}, which is not in {path / QUERIES}"
             )
-        judged.setdefault(entry.query, {})[entry.document] = entry.grade
+        grades = judged.setdefault(entry.query, {})
+        if entry.document in grades:
+            raise SeedQAError(
+                f"{chosen}, line {entry.line}, judges document {entry.document!r} for query {entry.query!r} a second "
+                "time; keep one of the lines"
+            )
+        grades[entry.document] = entry.grade
     left_out = len(queries) - len(judged)
     return Dataset(
         name=f"{path.resolve().name} ({chosen.stem})",
@@ -59,7 +66,9 @@ def read_beir(path: Path, split: str | None = None) -> Dataset:
             for ident, line in queries.items()
             if ident in judged
         ),
-        notes=(f"left out {left_out:,} queries without judgements in {chosen.name}",) if left_out else (),
+        notes=(f"left out {counted(left_out, 'query', 'queries')} without judgements in {chosen.name}",)
+        if left_out
+        else (),
     )
 
 

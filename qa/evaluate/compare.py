@@ -11,6 +11,7 @@ from scipy import stats
 
 from index.errors import SeedQAError
 from qa.evaluate.beir import read_text
+from qa.evaluate.dataset import counted
 from qa.evaluate.measures import SEED, interval
 from qa.evaluate.report import FORMAT, Comparison, Report
 
@@ -19,7 +20,12 @@ RESAMPLES = 9_999
 
 
 def read_report(path: Path) -> Report:
-    """Return a report that was written before. Raises SeedQAError where the file holds none."""
+    """Return a report that was written before: the file, or a folder of ``--out`` with report.json in it.
+
+    Raises SeedQAError where the file holds none.
+    """
+    if path.is_dir():
+        path = path / "report.json"
     try:
         report = Report.from_json(read_text(path))
     except ValueError as error:
@@ -38,13 +44,15 @@ def compare(report: Report, other: Report) -> tuple[Comparison, ...]:
     there = {row.query: row for row in other.rows if row.answerable}
     if unmatched := sorted(here.keys() ^ there.keys()):
         raise SeedQAError(
-            f"the two runs were not asked the same: {len(unmatched):,} questions are in one only, first "
-            f"{unmatched[0]!r}; compare runs of one data set"
+            f"the two runs were not asked the same: "
+            f"{counted(len(unmatched), 'question is', 'questions are')} in one only, "
+            f"first {unmatched[0]!r}; compare runs of one data set"
         )
     if changed := sorted(ident for ident, row in here.items() if row.question != there[ident].question):
         raise SeedQAError(
-            f"the two runs were not asked the same: {len(changed):,} questions have other words, first "
-            f"{changed[0]!r}; compare runs of one data set"
+            f"the two runs were not asked the same: "
+            f"{counted(len(changed), 'question has', 'questions have')} other words, "
+            f"first {changed[0]!r}; compare runs of one data set"
         )
     found = []
     for name in report.measures:

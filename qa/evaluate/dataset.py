@@ -56,6 +56,11 @@ class Dataset:
     """Its questions were drafted from an index (qa.evaluate.suggest): the ids of documents are paths in that index."""
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number of things in words; ``several`` is for words that do not only take an s."""
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
 def answerable(dataset: Dataset) -> tuple[Query, ...]:
     """Return the queries that some document answers."""
     return tuple(query for query in dataset.queries if query.relevant)

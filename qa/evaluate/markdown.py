@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from qa.evaluate.dataset import counted
 from qa.evaluate.report import Abstention, Comparison, Report, Row
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -47,10 +48,10 @@ def _abstention(found: Abstention) -> str:
     if found.auroc is not None:
         parts.insert(0, f"AUROC of the confidence {found.auroc:.3f}")
     if found.refused is not None:
-        refused = f"{_percent(found.refused)} of {found.answerable:,} answerable questions refused"
+        refused = f"{percent(found.refused)} of {found.answerable:,} answerable questions refused"
         parts.append(f"at the threshold {found.threshold:.2f} {refused}")
     if found.let_through is not None:
-        parts.append(f"{_percent(found.let_through)} of {found.unanswerable:,} unanswerable ones let through")
+        parts.append(f"{percent(found.let_through)} of {found.unanswerable:,} unanswerable ones let through")
     text = ", ".join(parts)
     return f"{held_out}{text}." if found.holdout else f"{text[0].upper()}{text[1:]}."
 
@@ -142,13 +143,9 @@ def cut(text: str) -> str:
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def percent(share: float, decimals: int = 1) -> str:
+    """Return a share of 1 in per cent."""
+    return f"{100 * share:.{decimals}f} %"
 
 
 def _interval(low: float | None, high: float | None, sign: str = "") -> str:

@@ -15,8 +15,9 @@ from index.snapshot import Snapshot, current_id, open_current, read_origin, rest
 from qa.engine import Index
 from qa.evaluate.ask import Asked, ask_product, ask_sentences, ask_vectors, ask_words
 from qa.evaluate.corpus import indexed
-from qa.evaluate.dataset import Dataset, folds
+from qa.evaluate.dataset import Dataset, counted, folds
 from qa.evaluate.report import Abstention, Report, abstention_of, means_of, rows_of
+from qa.evaluate.trec import named_as
 
 RANKINGS = ("default", "vectors", "sentences", "words")
 """The product's own, and for comparison: one vector a document, the nearest sentence, and BM25 alone."""
@@ -35,6 +36,7 @@ def evaluate_dataset(
     folder: Path,
     encoder: Encoder,
     *,
+    origin: Path | None = None,
     ranking: str = "default",
     holdout: str = "",
     threshold: float | None = None,
@@ -43,9 +45,10 @@ def evaluate_dataset(
     """Index the documents of a data set in ``folder`` and ask its queries; ``vectors`` needs no index.
 
     With a ``holdout`` each half of the documents is indexed as well, and all queries asked of it; afterwards, and
-    after a failure, the index of all is in force again.
+    after a failure, the index of all is in force again. ``origin`` is where the data set was read from, ``folder``
+    itself where it stands nowhere; what a kept index was made of is known by it.
 
-    Raises SeedQAError where ``folder`` holds an index of something else, or what is asked for makes no sense.
+    Raises SeedQAError where ``folder`` holds an index of another origin, or what is asked for makes no sense.
     """
     if ranking not in RANKINGS:
         raise SeedQAError(f"ranking is {ranking!r}, expected one of {', '.join(RANKINGS)}")
@@ -54,8 +57,9 @@ def evaluate_dataset(
     halves = folds(dataset, holdout) if holdout else ()
     if ranking == "vectors":
         return _outcome(dataset, ask_vectors(encoder, dataset, progress), ranking, encoder.info)
-    check_folder(folder)
-    with indexed(dataset, folder, encoder, threshold=threshold, progress=progress) as index:
+    origin = origin or folder
+    check_folder(folder, origin)
+    with indexed(dataset, folder, encoder, origin=origin, threshold=threshold, progress=progress) as index:
         if ranking == "default":
             whole = _measured(dataset, index, encoder.info, progress)
         else:
@@ -64,19 +68,24 @@ def evaluate_dataset(
     if not halves:
         return whole
     asked = [
-        (half, _ask_half(half, folder, encoder, whole.report.snapshot, threshold=threshold, progress=progress))
-        for half in halves
+        (half, _ask_half(half, folder, encoder, origin, whole.report.snapshot, threshold, progress)) for half in halves
     ]
     held_out = abstention_of(asked, whole.report.abstention[0].threshold, holdout)
     return replace(whole, report=replace(whole.report, abstention=(*whole.report.abstention, held_out)))
 
 
 def _ask_half(
-    half: Dataset, folder: Path, encoder: Encoder, whole: str, *, threshold: float | None, progress: Progress
+    half: Dataset,
+    folder: Path,
+    encoder: Encoder,
+    origin: Path,
+    whole: str,
+    threshold: float | None,
+    progress: Progress,
 ) -> tuple[Asked, ...]:
     """Index and ask one half; then the snapshot ``whole`` is in force again, from which the next takes its vectors."""
     try:
-        with indexed(half, folder, encoder, threshold=threshold, progress=progress) as index:
+        with indexed(half, folder, encoder, origin=origin, threshold=threshold, progress=progress) as index:
             return ask_product(index, half, progress, depth=1)
     finally:
         paths = IndexPaths(folder)
@@ -84,15 +93,15 @@ def _ask_half(
             restore(paths, whole)
 
 
-def check_folder(folder: Path) -> None:
-    """Raise SeedQAError where a folder holds an index of anything but a data set, which must not be replaced."""
+def check_folder(folder: Path, origin: Path) -> None:
+    """Raise SeedQAError where a folder holds an index of anything but ``origin``, which must not be replaced."""
     paths = IndexPaths(folder)
     try:
-        origin = read_origin(paths.snapshot(current_id(paths)))
+        held = read_origin(paths.snapshot(current_id(paths)))
     except SnapshotError:
         return
-    if origin != folder.resolve():
-        raise SeedQAError(f"{folder} holds the index of {origin}, which would be replaced; name another folder")
+    if held != origin.resolve():
+        raise SeedQAError(f"{folder} holds the index of {held}, which would be replaced; name another folder")
 
 
 def evaluate_index(dataset: Dataset, index: Index, snapshot: Snapshot, progress: Progress = no_progress) -> Outcome:
@@ -130,21 +139,35 @@ def on_index(dataset: Dataset, snapshot: Snapshot) -> Dataset:
         moved += len(query.answers) - len(kept)
         relevant = {stored[ident].path: grade for ident, grade in query.relevant.items()}
         queries.append(replace(query, relevant=relevant, answers=kept))
-    notes = (f"left out {moved:,} answers that no longer stand at their place in the index",) if moved else ()
+    several = "answers that no longer stand at their place in the index"
+    left_out = counted(moved, "answer that no longer stands at its place in the index", several)
+    notes = (f"left out {left_out}",) if moved else ()
     return replace(dataset, queries=tuple(queries), notes=(*dataset.notes, *notes))
 
 
 def score_run(dataset: Dataset, asked: Sequence[Asked]) -> Outcome:
-    """Score a run that was made elsewhere; queries that it lacks score 0, those that nobody judged do not count."""
+    """Score a run that was made elsewhere; queries that it lacks score 0, those that nobody judged do not count.
+
+    Ids of the set that have white space may stand in the run as ``write_run`` writes them.
+    """
+    asked = named_as(dataset, asked)
     judged = {query.id for query in dataset.queries}
     kept = tuple(one for one in asked if one.query in judged)
     lacking = len(judged) - len(kept)
     unknown = len(asked) - len(kept)
     notes = [
-        *([f"{lacking:,} questions are not in the run and score 0"] if lacking else []),
-        *([f"{unknown:,} questions of the run are not in the data set"] if unknown else []),
+        note
+        for number, note in (
+            (lacking, f"{counted(lacking, 'question is', 'questions are')} not in the run and {_score(lacking)} 0"),
+            (unknown, f"{counted(unknown, 'question of the run is', 'questions of the run are')} not in the data set"),
+        )
+        if number
     ]
     return _outcome(replace(dataset, notes=(*dataset.notes, *notes)), kept, "run", None)
+
+
+def _score(questions: int) -> str:
+    return "scores" if questions == 1 else "score"
 
 
 def _measured(dataset: Dataset, index: Index, encoder: EncoderInfo, progress: Progress) -> Outcome:
@@ -182,7 +205,11 @@ def _outcome(
         abstention=abstention,
         notes=(
             *dataset.notes,
-            *([f"{len(troubled):,} questions could not be asked and score 0"] if troubled else []),
+            *(
+                [f"{counted(len(troubled), 'question')} could not be asked and {_score(len(troubled))} 0"]
+                if troubled
+                else []
+            ),
         ),
         rows=rows,
     )

@@ -14,7 +14,7 @@ import msgspec
 
 from index.errors import SeedQAError
 from qa.evaluate.beir import read_text
-from qa.evaluate.dataset import Dataset, Document, Query, Span
+from qa.evaluate.dataset import Dataset, Document, Query, Span, counted
 
 
 class Answer(msgspec.Struct, kw_only=True):
@@ -107,11 +107,12 @@ def read_squad(path: Path) -> Dataset:
 
 def _notes(misplaced: int, unread: int) -> Iterator[str]:
     if misplaced:
-        yield f"left out {misplaced:,} answers that do not stand at their answer_start"
+        several = "answers that do not stand at their answer_start"
+        yield f"left out {counted(misplaced, 'answer that does not stand at its answer_start', several)}"
     if unread:
         yield (
-            f"{unread:,} questions were drafted by rules and not reviewed by a person; made of the documents' own "
-            "words, they flatter the index"
+            f"{counted(unread, 'question was', 'questions were')} drafted by rules and not reviewed by a person; made "
+            "of the documents' own words, such questions flatter the index"
         )
 
 

@@ -4,9 +4,11 @@ SEEDS ?= seeds
 INDEX ?= .seedqa/index
 EVAL ?= ../shared/eval
 PORT ?= 7860
+MINUTES ?= 10
+USERS ?= 50
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: run test index lint bench-retrieval bench-study bench-speed bench-roofline bench-page bench-lexical bench-confidence bench-formats bench-peers screenshots clean
+.PHONY: run test index lint bench-retrieval bench-study bench-speed bench-roofline bench-page bench-load bench-lexical bench-confidence bench-formats bench-peers soak screenshots fuzz lock audit sbom wheel clean
 
 run: .venv/run
 	@test -f $(INDEX)/CURRENT || $(BIN)/qa build $(SEEDS) --index $(INDEX)
@@ -38,6 +40,10 @@ bench-roofline: .venv/test
 bench-page: .venv/test
 	$(BIN)/python -m benchmarks.page
 
+# The load comes from an environment of its own: what makes it should not lie beside what is tested.
+bench-load: .venv/test .venv-load/done
+	$(BIN)/python -m benchmarks.load $(EVAL) --minutes $(MINUTES) --users $(USERS)
+
 bench-lexical: .venv/test
 	$(BIN)/python -m benchmarks.lexical_engines $(EVAL)
 
@@ -50,6 +56,11 @@ bench-formats: .venv/test
 bench-peers: .venv/test
 	$(BIN)/python -m benchmarks.peers --eval $(EVAL) $(BENCH)
 
+# An hour by default; make soak MINUTES=5 SEED=1 for a look.
+soak: MINUTES = 60
+soak: .venv/test
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
 screenshots: .venv/test
 	$(BIN)/python -m benchmarks.screenshots
 
@@ -61,10 +72,35 @@ screenshots: .venv/test
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
+# TARGETS="link library.docx" fuzzes these alone; MINUTES is for each.
+fuzz: .venv/fuzz
+	$(BIN)/python -m benchmarks.fuzz --minutes $(MINUTES) $(foreach target,$(TARGETS),--target $(target))
+
+# Locks, advisories and the list of packages need tools that lie in an environment of their own.
+lock audit sbom: .venv-tools/done
+	$(subst .venv,.venv-tools,$(BIN))/python -m benchmarks.supply $@
+
+wheel: .venv/test
+	$(BIN)/python -m benchmarks.supply wheel
+
+.venv/fuzz: .venv/test
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
+	@touch $@
+
+.venv-tools/done: locks/tools.txt
+	$(PYTHON) -m venv .venv-tools
+	$(subst .venv,.venv-tools,$(BIN))/python -m pip install --quiet --no-deps --require-hashes --requirement locks/tools.txt
+	@touch $@
+
+.venv-load/done: benchmarks/load.txt
+	$(PYTHON) -m venv .venv-load
+	$(subst .venv,.venv-load,$(BIN))/python -m pip install --quiet --requirement benchmarks/load.txt
+	@touch $@
+
 .venv/test: .venv/run
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	@touch $@
 
 clean:
-	rm -rf .venv .seedqa benchmarks/out build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-load .venv-tools .seedqa benchmarks/out build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

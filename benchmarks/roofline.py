@@ -150,7 +150,8 @@ def search(scratch: Path, limit: float) -> list[dict[str, float]]:
         vectors = generator.standard_normal((size, 384), dtype=np.float32)
         path = scratch / f"{size}.faiss"
         path.write_bytes(serialise(vectors))
-        stored = Vectors(path, size, 384)
+        with path.open("rb") as file:
+            stored = Vectors(path, file, size, 384)
         question = vectors[7] / np.linalg.norm(vectors[7])
         seconds = best(lambda stored=stored, question=question: stored.nearest(question, 50))  # type: ignore[misc]
         read = size * 384 * 2 / seconds / 1e9

@@ -18,6 +18,7 @@ from index import lexical
 from index.encode.protocol import Encoder
 from index.errors import SeedQAError, SeedsError, SnapshotError
 from index.gather import Gathered, Loaded, gather
+from index.intact import damaged_files
 from index.journal import Journal
 from index.layout import TEMPORARY, IndexPaths, SnapshotPaths, sync, write_synced
 from index.load.limits import Limits
@@ -28,7 +29,6 @@ from index.prepare import Found, find_postings, find_vectors, recipe
 from index.records import BuildReport, Progress, SeedFile, Skipped, content_id, no_progress
 from index.snapshot import (
     Snapshot,
-    damaged_files,
     discard,
     load_manifest,
     open_current,
@@ -246,7 +246,11 @@ def _intact(paths: SnapshotPaths) -> bool:
 
 
 def _move(scratch: SnapshotPaths, target: SnapshotPaths) -> None:
-    """Put a finished snapshot in its place; a damaged one of the same id makes way."""
+    """Put a finished snapshot in its place; a damaged one of the same id makes way.
+
+    Until it is published it counts as older than all others, so that no restore without a name chooses it.
+    """
+    os.utime(scratch.root, ns=(0, 0))
     aside = target.root.with_name(f"{target.root.name}-damaged{TEMPORARY}")
     if target.root.exists():
         os.replace(target.root, aside)

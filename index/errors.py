@@ -13,7 +13,9 @@
     │   └── SnapshotFormat       written by another version of the format
     ├── SourceError              the file of a document can't be shown
     ├── QuestionError            a question, k or filter can't be used
-    └── CitationError            a citation link can't be read
+    ├── CitationError            a citation link can't be read
+    ├── NotAllowed               whoever asks may not do this here
+    └── Busy                     as much is asked for as can be worked on
 
 Each message is one line: what, where, what was found and expected, and what mends it.
 """
@@ -73,3 +75,11 @@ class QuestionError(SeedQAError):
 
 class CitationError(SeedQAError):
     """A citation link can't be read."""
+
+
+class NotAllowed(SeedQAError):
+    """Whoever asks may not do this here."""
+
+
+class Busy(SeedQAError):
+    """As much is asked for as can be worked on; the same question will be answered later."""

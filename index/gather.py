@@ -15,6 +15,7 @@ from index.language import detect_language
 from index.load.limits import Limits
 from index.load.read import Reading
 from index.load.readers import Outcome, Readers
+from index.load.walk import open_seed
 from index.manifest import Recipe, SourceRecord, source_path
 from index.records import Document, Passage, Progress, SeedFile, Skipped
 from index.snapshot import Snapshot
@@ -101,7 +102,7 @@ class _Gathering:
     def _hashed(self, file: SeedFile) -> SourceRecord | None:
         """Return a file with its hash, or nothing where it can't be read."""
         try:
-            with (self._seeds / file.path).open("rb") as opened:
+            with open_seed(self._seeds, file.path) as opened:
                 digest = hashlib.file_digest(opened, "sha256").hexdigest()
                 size = opened.tell()
         except OSError as error:

@@ -1,7 +1,8 @@
 """What an unfinished build has done already, so that the next one goes on from there.
 
 One SQLite file beside the snapshots: what each file of the seeds holds, and vectors of sentences. It is a cache that
-may be lost or thrown away at any time; a build that ends well removes it.
+may be lost or thrown away at any time; a build that ends well removes it. Each value stands behind a digest of itself
+and its key, so that one that a power cut or a failing disk has altered counts as not kept.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
 _AT_ONCE = 500
+_DIGEST = 32
+"""Bytes of a digest."""
 
 
 class Journal:
@@ -47,13 +50,23 @@ class Journal:
         except sqlite3.DatabaseError:
             self.remove()
             return None
-        return bytes(row[0]) if row else None
+        return _unsealed(key, row[0]) if row else None
 
     def keep(self, pairs: Iterable[tuple[str, bytes]]) -> None:
         """Keep values, all or none of them, from this moment on."""
+        sealed = [(key, _digest(key, value) + value) for key, value in pairs]
+        try:
+            self._write(sealed)
+        except sqlite3.OperationalError:  # the disk is full, or fails
+            raise
+        except sqlite3.DatabaseError:  # the file is damaged: begin another
+            self.remove()
+            self._write(sealed)
+
+    def _write(self, sealed: Sequence[tuple[str, bytes]]) -> None:
         self._database = self._database or self._open()
         with self._database:
-            self._database.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", pairs)
+            self._database.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", sealed)
 
     def vectors(self, fingerprint: str, texts: Sequence[str]) -> dict[str, FloatArray]:
         """Return the vectors kept of ``texts``, of shape (dimension,), by text."""
@@ -70,7 +83,8 @@ class Journal:
             except sqlite3.DatabaseError:
                 self.remove()
                 return found
-            found |= {keys[key]: np.frombuffer(value, dtype="<f4") for key, value in rows}
+            kept = ((key, _unsealed(key, value)) for key, value in rows)
+            found |= {keys[key]: np.frombuffer(value, dtype="<f4") for key, value in kept if value is not None}
         return found
 
     def keep_vectors(self, fingerprint: str, texts: Sequence[str], vectors: FloatArray) -> None:
@@ -104,11 +118,27 @@ def journal_key(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def _digest(key: str, value: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + value).digest()
+
+
+def _unsealed(key: str, kept: object) -> bytes | None:
+    """Return a value without its digest, or nothing where the two do not fit."""
+    if not isinstance(kept, bytes):
+        return None
+    digest, value = kept[:_DIGEST], kept[_DIGEST:]
+    return value if digest == _digest(key, value) else None
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path)
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = OFF")  # a process may die at any time; after a power cut we begin again
-    database.execute(_SCHEMA)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = OFF")  # a process may die at any time; after a power cut we begin again
+        database.execute(_SCHEMA)
+    except sqlite3.Error:
+        database.close()
+        raise
     return database
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,17 +127,26 @@ def _flush(handle: int) -> None:
         os.fsync(handle)
 
 
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a new file and bring it to disk."""
+def write_synced(path: Path, *parts: bytes | memoryview) -> None:
+    """Write a new file, part after part, and bring it to disk: the last byte is there when this returns."""
     with path.open("wb") as file:
-        file.write(data)
+        for part in parts:
+            file.write(part)
         file.flush()
         _flush(file.fileno())
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Replace a file atomically: whoever reads it finds the old content or the new."""
+    """Replace a file atomically: whoever reads it finds the old content or the new.
+
+    Where that fails nothing is left beside it, as far as the disk allows.
+    """
     beside = path.with_name(path.name + TEMPORARY)
-    write_synced(beside, data)
-    os.replace(beside, path)
+    try:
+        write_synced(beside, data)
+        os.replace(beside, path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()
+        raise
     sync(path.parent)

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, overload
 
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 from index.encode.protocol import FloatArray
 from index.errors import SnapshotDamaged
+from index.layout import write_synced
 
 K1 = 0.9
 B = 0.4
@@ -109,16 +111,23 @@ def write_lexical(folder: Path, postings: Postings, passages: int) -> None:
     average = float(length.mean()) if passages else 0.0
     rounded = np.rint(weight(frequency, length[passage].astype(np.int64), average) * UNIT)
     starts = np.searchsorted(term, np.arange(len(postings.terms) + 1))
-    np.save(folder / "starts.npy", starts.astype(np.int64), allow_pickle=False)
-    np.save(folder / "passages.npy", passage.astype(np.uint32), allow_pickle=False)
-    np.save(folder / "frequencies.npy", frequency.astype(np.uint16), allow_pickle=False)
-    np.save(folder / "weights.npy", rounded.astype(np.uint16), allow_pickle=False)
+    _save(folder / "starts.npy", starts.astype(np.int64))
+    _save(folder / "passages.npy", passage.astype(np.uint32))
+    _save(folder / "frequencies.npy", frequency.astype(np.uint16))
+    _save(folder / "weights.npy", rounded.astype(np.uint16))
     with closing(sqlite3.connect(folder / "terms.sqlite", isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode = OFF")
         database.execute("CREATE TABLE term (term TEXT PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID")
         database.execute("BEGIN")
         database.executemany("INSERT INTO term VALUES (?, ?)", ((t, at) for at, t in enumerate(postings.terms)))
         database.execute("COMMIT")
+
+
+def _save(path: Path, array: NDArray[Any]) -> None:
+    """Write what ``numpy.save`` would, which does not tell when the disk is too full for the last of it."""
+    head = BytesIO()
+    np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(array))
+    write_synced(path, head.getvalue(), np.ascontiguousarray(array).data)
 
 
 class Lexical:

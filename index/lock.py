@@ -8,27 +8,63 @@ import os
 import platform
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import portalocker
 
 from index.errors import BuildError, BuildLocked
-from index.layout import IndexPaths, replace_file
+from index.layout import IndexPaths, replace_file, sync
+
+_SPACE = "free some space and try again"
+_PERMISSIONS = "check the folder's permissions"
+_DISK = "check the disk, and that it has space left, then try again"
+_MEMORY = "end other programs and try again"
+
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _SPACE),
+    **dict.fromkeys((errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE), _DISK),
+    **dict.fromkeys((errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE), _MEMORY),
+}
+"""By number of the system's error; permissions are behind most of the others."""
+
+_SQLITE_REMEDIES = {
+    "SQLITE_FULL": _SPACE,
+    "SQLITE_READONLY": _PERMISSIONS,
+    "SQLITE_CANTOPEN": _PERMISSIONS,
+    "SQLITE_PERM": _PERMISSIONS,
+    "SQLITE_NOMEM": _MEMORY,
+}
+"""By name of SQLite's error, without what follows the second underscore; the disk is behind the others."""
 
 
 @contextmanager
 def _writing(paths: IndexPaths) -> Iterator[None]:
     """Turn a failed write into one line that says what still holds."""
+    before = _in_force(paths)
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        full = isinstance(error, sqlite3.Error) or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         why = getattr(error, "strerror", None) or str(error)
-        remedy = "free some space and try again" if full else "check the folder's permissions"
-        raise BuildError(
-            f"the index in {paths.root} can't be written ({why}); the snapshot in force is unchanged; {remedy}"
-        ) from error
+        now = _in_force(paths)
+        held = "the snapshot in force is unchanged" if now == before else f"snapshot {now} is in force already"
+        raise BuildError(f"the index in {paths.root} can't be written ({why}); {held}; {_remedy(error)}") from error
+
+
+def _in_force(paths: IndexPaths) -> str:
+    """Return what CURRENT says, or an empty string."""
+    try:
+        return paths.current.read_bytes().decode("ascii", "replace").strip()
+    except OSError:
+        return ""
+
+
+def _remedy(error: OSError | sqlite3.Error) -> str:
+    if isinstance(error, OSError):
+        return _REMEDIES.get(error.errno or 0, _PERMISSIONS)
+    kind = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
+    return _SQLITE_REMEDIES.get(kind, _DISK)
 
 
 @contextmanager
@@ -40,9 +76,7 @@ def lock(paths: IndexPaths, purpose: str) -> Iterator[None]:
     """
     try:
         with _writing(paths), _locked(paths):
-            since = datetime.now(UTC).isoformat(timespec="seconds")
-            holder = {"pid": os.getpid(), "host": platform.node(), "since": since, "purpose": purpose}
-            replace_file(paths.holder, json.dumps(holder).encode())
+            _name_holder(paths, purpose)
             yield
     except portalocker.AlreadyLocked as error:
         raise BuildLocked(
@@ -52,11 +86,31 @@ def lock(paths: IndexPaths, purpose: str) -> Iterator[None]:
         raise BuildError(f"{paths.lock} can't be locked ({error}); keep the index on a local disk") from error
 
 
+def _name_holder(paths: IndexPaths, purpose: str) -> None:
+    """Say who holds the lock; where not even that can be written, nobody is named: a prune may be what frees space."""
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    holder = {"pid": os.getpid(), "host": platform.node(), "since": since, "purpose": purpose}
+    try:
+        replace_file(paths.holder, json.dumps(holder).encode())
+    except OSError:
+        with suppress(OSError):
+            paths.holder.unlink()  # rather than name the one before
+
+
 @contextmanager
 def _locked(paths: IndexPaths) -> Iterator[None]:
-    paths.snapshots.mkdir(parents=True, exist_ok=True)
+    _make_folders(paths.snapshots)
     with portalocker.Lock(paths.lock, mode="a", timeout=0, fail_when_locked=True):
         yield
+
+
+def _make_folders(folder: Path) -> None:
+    """Make a folder and those above it that are missing, and bring the names of new ones to disk."""
+    if folder.exists():
+        return
+    _make_folders(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync(folder.parent)
 
 
 def _holder(paths: IndexPaths) -> str:

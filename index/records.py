@@ -113,7 +113,7 @@ class Places:
             offsets=(start, *self.offsets[first + 1 : last + 1]),
             numbers=self.numbers[first : last + 1],
             columns=self.columns[first : last + 1],
-            parts=((start, self.parts[part][1]),) if part >= 0 else (),
+            parts=tuple((max(at, start), name) for at, name in self.parts[max(part, 0) :] if at < end),
         )
 
     def number(self, offset: int) -> int:

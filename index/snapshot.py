@@ -19,7 +19,8 @@ import msgspec
 import numpy as np
 import portalocker
 
-from index.errors import SeedQAError, SnapshotDamaged, SnapshotError, SnapshotMissing
+from index.errors import SnapshotDamaged, SnapshotError, SnapshotMissing
+from index.intact import REBUILD, IntactFiles
 from index.layout import TEMPORARY, IndexPaths, SnapshotPaths, replace_file, sync
 from index.lexical import Lexical
 from index.manifest import Manifest, SourceRecord, read_manifest, source_path
@@ -27,7 +28,6 @@ from index.store import Store
 from index.vectors import Vectors
 
 _ID = re.compile("[0-9a-f]{16}")
-REBUILD = "rebuild the index: qa build"
 _TICK = 1000
 """Nanoseconds that a folder's time tells apart, also where it is coarse (NTFS: 100)."""
 
@@ -42,15 +42,14 @@ class Snapshot:
         """
         self.paths = paths
         self._open = ExitStack()
-        self._open.enter_context(_hold(paths))
+        self._manifest_file = self._open.enter_context(_hold(paths))
         try:
             self.manifest = load_manifest(paths)
-            for problem in damaged_files(paths, self.manifest):
-                raise SnapshotDamaged(f"{problem}; {REBUILD}")
-            counts = self.manifest.counts
+            counts, dimension = self.manifest.counts, self.manifest.encoder.dimension
+            self._files = self._open.enter_context(closing(IntactFiles(paths, self.manifest)))
             self.store = self._open.enter_context(closing(Store(paths.passages)))
-            self.vectors = Vectors(paths.vectors, counts.sentences, self.manifest.encoder.dimension)
-            self.passage_vectors = Vectors(paths.passage_vectors, counts.passages, self.manifest.encoder.dimension)
+            self.vectors = self._vectors(paths.vectors, counts.sentences, dimension)
+            self.passage_vectors = self._vectors(paths.passage_vectors, counts.passages, dimension)
             self.lexical = self._open.enter_context(closing(Lexical(paths.lexical, counts.passages)))
             if len(self.store.first_sentences) != counts.passages:
                 raise SnapshotDamaged(
@@ -59,9 +58,22 @@ class Snapshot:
                 )
             self.sentence_counts = np.diff(self.store.first_sentences, append=counts.sentences)
             """Sentences of each passage: shape (passages,), int64."""
+            self._files.check_names()
         except BaseException:
             self._open.close()
             raise
+
+    def _vectors(self, path: Path, count: int, dimension: int) -> Vectors:
+        return Vectors(path, self._files.file(path), count, dimension)
+
+    def check(self) -> None:
+        """Raise SnapshotDamaged where a file was changed since the snapshot was opened. Takes microseconds."""
+        self._files.check()
+
+    @property
+    def built(self) -> float:
+        """When the snapshot was written, in seconds since the epoch."""
+        return os.fstat(self._manifest_file.fileno()).st_mtime
 
     @property
     def id(self) -> str:
@@ -110,7 +122,18 @@ def _hold(paths: SnapshotPaths) -> IO[bytes]:
     except portalocker.LockException as error:
         file.close()
         raise SnapshotError(f"{paths.manifest} can't be locked ({error}); keep the index on a local disk") from error
+    if not _is_at(file, paths.manifest):  # a prune took it away before it was locked
+        file.close()
+        raise SnapshotMissing(f"snapshot {paths.root} is being removed; try again")
     return file
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    """Tell whether an open file is the one that a path leads to."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except OSError:
+        return False
 
 
 def load_manifest(paths: SnapshotPaths) -> Manifest:
@@ -127,31 +150,24 @@ def load_manifest(paths: SnapshotPaths) -> Manifest:
     return manifest
 
 
-def damaged_files(paths: SnapshotPaths, manifest: Manifest) -> Iterator[str]:
-    """Yield one line for each file whose size or sha256 is not what the manifest says."""
-    for name, record in manifest.files.items():
-        path = paths.root / name
-        try:
-            with path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                if size != record.bytes:
-                    yield f"{path} has {size} bytes, expected {record.bytes}"
-                elif (found := hashlib.file_digest(file, "sha256").hexdigest()) != record.sha256:
-                    yield f"{path} has sha256 {found[:16]}…, expected {record.sha256[:16]}…"
-        except OSError as error:
-            yield f"{path} can't be read ({error.strerror})"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Origin:
     seeds: str
     checksum: str
+    """sha256 of the folder's name and the snapshot's id, so that the file of another snapshot is told apart."""
+
+
+def _origin_checksums(paths: SnapshotPaths, seeds: str) -> tuple[str, str]:
+    """Return the checksum of a snapshot's origin, and the one that an older SeedQA wrote, of the name alone."""
+    name = seeds.encode("utf-8", "surrogateescape")
+    ident = paths.root.name.removesuffix(TEMPORARY).encode()
+    return hashlib.sha256(ident + b"\0" + name).hexdigest(), hashlib.sha256(name).hexdigest()
 
 
 def write_origin(paths: SnapshotPaths, seeds: Path) -> None:
     """Remember the folder that a snapshot was read from."""
     name = str(seeds.resolve())
-    record = _Origin(seeds=name, checksum=hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest())
+    record = _Origin(seeds=name, checksum=_origin_checksums(paths, name)[0])
     replace_file(paths.origin, msgspec.json.encode(record))
 
 
@@ -162,8 +178,8 @@ def read_origin(paths: SnapshotPaths) -> Path:
         record = msgspec.json.decode(data, type=_Origin)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise SnapshotDamaged(f"{paths.origin} can't be read; {REBUILD}") from error
-    digest = hashlib.sha256(record.seeds.encode("utf-8", "surrogateescape")).hexdigest()
-    if digest != record.checksum or msgspec.json.encode(record) != data:
+    fits = record.checksum in _origin_checksums(paths, record.seeds)
+    if not fits or msgspec.json.encode(record) != data:
         raise SnapshotDamaged(f"{paths.origin} is damaged: its checksum does not fit; {REBUILD}")
     return Path(record.seeds)
 
@@ -247,7 +263,11 @@ def remove_leftovers(index: IndexPaths) -> None:
     """Remove what builds that died have left behind. The caller holds the build lock."""
     if index.snapshots.is_dir():
         for path in index.snapshots.glob(f"*{TEMPORARY}"):
-            shutil.rmtree(path, ignore_errors=True)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):  # what can't be removed is in the way of its own name only
+                    path.unlink()
 
 
 def prune(index: IndexPaths, keep: int) -> list[str]:
@@ -291,51 +311,6 @@ def _alone(paths: SnapshotPaths) -> Iterator[bool]:
         if os.name == "nt":  # an open file can't be moved there
             file.close()
         yield True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that ``examine`` found wrong."""
-
-    snapshot: str
-    problem: str
-
-
-def examine(index: IndexPaths) -> list[Finding]:
-    """Check every hash, count and format version of every snapshot, and CURRENT; return what is wrong."""
-    findings: list[Finding] = []
-    try:
-        current_id(index)
-    except SnapshotMissing:
-        raise
-    except SeedQAError as error:
-        findings.append(Finding(snapshot="CURRENT", problem=str(error)))
-    for ident in snapshot_ids(index):
-        paths = index.snapshot(ident)
-        try:
-            manifest = load_manifest(paths)
-            read_origin(paths)
-            broken = list(damaged_files(paths, manifest))
-            findings.extend(Finding(snapshot=ident, problem=line) for line in broken)
-            if not broken:
-                findings.extend(Finding(snapshot=ident, problem=line) for line in _miscounts(paths))
-        except SeedQAError as error:
-            findings.append(Finding(snapshot=ident, problem=str(error)))
-    return findings
-
-
-def _miscounts(paths: SnapshotPaths) -> Iterator[str]:
-    """Yield what does not add up between the parts of a snapshot whose files are intact."""
-    with Snapshot(paths) as snapshot:
-        counts, store = snapshot.manifest.counts, snapshot.store
-        if (verdict := store.check()) != "ok":
-            yield f"{paths.passages}: {verdict}"
-        documents = [(d.path, d.sha256, d.passages) for d in store.documents]
-        if documents != [(d.path, d.sha256, d.passages) for d in snapshot.manifest.documents]:
-            yield f"{paths.passages} lists other documents than {paths.manifest}"
-        sentences = sum(len(p.passage.sentences) for d in store.documents for p in store.passages_of(d))
-        if sentences != counts.sentences:
-            yield f"{paths.passages} holds {sentences} sentences, expected {counts.sentences}"
 
 
 def discard(path: Path) -> None:

@@ -29,11 +29,15 @@ WRAPPED = 200
 APART = ("slide", "chapter")
 """Units whose text is never in one passage with that of another."""
 
-SPLITTER = "structure-3"
+STRETCH = 8192
+"""Characters that are searched for the ends of sentences at once: sentencex takes time by the square of them where
+marks of punctuation follow each other."""
+
+SPLITTER = "structure-4"
 """Changes whenever the same document would be split differently."""
 
 _SPAN = re.compile(r"\S(?:.*\S)?", re.DOTALL)
-_LINE = re.compile(r"[^\r\n]*\S[^\r\n]*")
+_LINE = re.compile(r"\S[^\r\n]*")
 _WORD = re.compile(r"\w")
 _MARKER = re.compile(r"\(?(?:[0-9]{1,3}|[A-Za-z]|[ivxIVX]{1,4})[.)]")
 
@@ -82,14 +86,16 @@ def _by_section(extract: Extract) -> Iterator[tuple[tuple[str, ...], list[Block]
     """
     places = extract.places
     group: list[Block] = []
+    filled = False
     for block in extract.blocks:
-        begins = block.kind == "heading" and any(b.kind != "heading" for b in group)
+        begins = block.kind == "heading" and filled
         if group and places.unit in APART:
             begins = begins or places.number(block.start) != places.number(group[-1].start)
         if begins:
             yield group[-1].section, group
-            group = []
+            group, filled = [], False
         group.append(block)
+        filled = filled or block.kind != "heading"
     if group:
         yield group[-1].section, group
 
@@ -103,10 +109,7 @@ def _spans(text: str, block: Block, language: str) -> Iterator[tuple[int, int]]:
         return
     if block.kind == "code":
         for line in _LINE.finditer(text, block.start, block.end):
-            yield (
-                line.start() + len(line.group()) - len(line.group().lstrip()),
-                line.start() + len(line.group().rstrip()),
-            )
+            yield line.start(), line.start() + len(line.group().rstrip())
         return
     for start, end in _paragraphs(text, block.start, block.end):
         yield from _sentences(text[start:end], start, language)
@@ -124,8 +127,7 @@ def _paragraphs(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 def _sentences(body: str, offset: int, language: str) -> Iterator[tuple[int, int]]:
     """Yield the trimmed range of each sentence of ``body``, which stands at ``offset``."""
     held: int | None = None
-    for found in get_sentence_boundaries(language, body):
-        begin, stop = found["start_index"], found["end_index"]
+    for begin, stop in _boundaries(body, language):
         trimmed = _SPAN.search(body, begin, stop)
         if trimmed is None:
             continue
@@ -137,6 +139,24 @@ def _sentences(body: str, offset: int, language: str) -> Iterator[tuple[int, int
         held = None
     if held is not None:
         yield offset + held, offset + len(body.rstrip())
+
+
+def _boundaries(body: str, language: str) -> Iterator[tuple[int, int]]:
+    """Yield where each sentence begins and ends; together they are ``body``."""
+    begin = at = 0
+    while at < len(body):
+        end = at + STRETCH
+        if end < len(body):
+            end = max(body.rfind(space, at + STRETCH // 2, end) + 1 for space in " \n\t") or end
+        stops = [at + found["end_index"] for found in get_sentence_boundaries(language, body[at:end])]
+        if end < len(body):
+            stops.pop()  # the last sentence may go on: the next stretch begins with it, or behind it if it is so long
+        for stop in stops:
+            yield begin, stop
+            begin = stop
+        at = begin if stops else end
+    if begin < len(body):
+        yield begin, len(body)
 
 
 def _fit(body: str, offsets: list[tuple[int, int]], cap: int) -> Iterator[tuple[int, int, int]]:

@@ -4,13 +4,15 @@ Vectors are kept in half precision: half the disk, memory and time of single pre
 the evaluation sets changes (docs/ranking.md).
 
 FAISS's own writer can report success on a full disk and its reader trusts what it reads, so the index
-is serialised to bytes that others write and hash (snapshot.py), and it is read only after that check.
+is serialised to bytes that others write and hash. It is read only after that check (intact.py), through the very handle
+that was hashed, and only if it begins exactly as ``serialise`` begins an index of the expected number of rows.
 """
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import faiss
 import numpy as np
@@ -18,16 +20,24 @@ from numpy.typing import NDArray
 
 from index.encode.protocol import FloatArray
 from index.errors import SnapshotDamaged
+from index.intact import REBUILD
 
 # The wrappers that faiss adds in Python take keywords and arrays; its type stubs do not know them.
 _parameters: Any = faiss.SearchParameters
 _bitmap: Any = faiss.IDSelectorBitmap
+_untyped: Any = faiss
+_reader = _untyped.ZeroCopyIOReader
 
 # One thread a question: several questions share the cores, and the encoder's threads are not disturbed.
 faiss.omp_set_num_threads(1)
 
 PRECISION = "fp16"
 _HALF = faiss.ScalarQuantizer.QT_fp16
+
+# What FAISS's reader may be told to make of a file; ours has no vector but the codes, which stay where they are mapped.
+faiss.set_deserialization_vector_byte_limit(2**16)
+faiss.set_deserialization_loop_limit(2**10)
+faiss.set_deserialization_lattice_r2_limit(1)
 
 RowArray = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -45,28 +55,34 @@ def _empty(dimension: int) -> Any:
     return faiss.IndexScalarQuantizer(dimension, _HALF, faiss.METRIC_INNER_PRODUCT)
 
 
+def _head(count: int, dimension: int) -> bytes:
+    """Return what stands before the codes of an index of ``count`` rows: kind, sizes and settings."""
+    head = bytearray(faiss.serialize_index(_empty(dimension)).tobytes())
+    head[8:16] = count.to_bytes(8, "little")
+    head[-8:] = (count * 2 * dimension).to_bytes(8, "little")
+    return bytes(head)
+
+
 class Vectors:
     """One row a sentence, memory-mapped, read-only and thread-safe."""
 
-    def __init__(self, path: Path, count: int, dimension: int) -> None:
-        """Map an index that ``serialise`` made and whose hash was checked.
+    def __init__(self, path: Path, file: BinaryIO, count: int, dimension: int) -> None:
+        """Map an index that ``serialise`` made, open as ``file``, whose hash was checked; ``path`` is its name.
 
-        Raises SnapshotDamaged where it is of another kind or size than expected.
+        Raises SnapshotDamaged where it is of another kind or size than expected: FAISS's reader is not called then.
         """
+        head, size = _head(count, dimension), 2 * dimension
         try:
-            index: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as error:
-            raise SnapshotDamaged(f"{path} can't be read as vectors; rebuild the index: qa build") from error
-        known = isinstance(index, faiss.IndexScalarQuantizer) and index.sq.qtype == _HALF
-        if not known or (index.ntotal, index.d) != (count, dimension):
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (ValueError, OSError) as error:  # empty, or not to be mapped
+            raise SnapshotDamaged(f"{path} can't be read as vectors ({error}); {REBUILD}") from error
+        if mapped[: len(head)] != head or len(mapped) != len(head) + count * size:
             raise SnapshotDamaged(
-                f"{path} holds {index.ntotal} vectors of {index.d} numbers, expected {count} of {dimension}; "
-                "rebuild the index: qa build"
+                f"{path} does not hold {count} vectors of {dimension} numbers in half precision; {REBUILD}"
             )
-        self._index = index
-        size = index.sa_code_size()
-        codes = faiss.rev_swig_ptr(index.codes.data(), count * size) if count else np.zeros(0, np.uint8)
-        self._codes: NDArray[np.uint8] = codes.reshape(count, size)  # mapped; lives as long as the index
+        whole = np.frombuffer(mapped, dtype=np.uint8)
+        self._index: Any = faiss.read_index(_reader(faiss.swig_ptr(whole), len(whole)))
+        self._codes: NDArray[np.uint8] = whole[len(head) :].reshape(count, size)  # keeps alive what FAISS looks at
 
     def __len__(self) -> int:
         return int(self._index.ntotal)

@@ -1,11 +1,12 @@
 """The calibration of an index: confidence and threshold fitted for it, kept in INDEX/calibration.json.
 
-It is written whole or not at all, read again when it changes, and left aside with a note where it is damaged or was
-fitted with another encoder. ``qa calibrate`` makes it (qa/calibrate).
+It is written whole or not at all, read again when it changes, and left aside with a note where it is damaged, which its
+checksum tells, or was fitted with another encoder. ``qa calibrate`` makes it (qa/calibrate).
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from index.errors import SnapshotDamaged
+from index.errors import SeedQAError, SnapshotDamaged
 from index.layout import replace_file
 from qa.confidence import MEASURED, SHIPPED, THRESHOLD, Curve, ErrorRates
 
@@ -61,6 +62,15 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """What is in the file."""
+
+    calibration: Calibration
+    sha256: str
+    """Of the calibration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InForce:
     """What turns strength into an answer now."""
 
@@ -82,13 +92,16 @@ def read_calibration(path: Path) -> Calibration | None:
     Raises SnapshotDamaged where it can't be read, is not one, or holds what makes no sense.
     """
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=Calibration, strict=True)
+        data = path.read_bytes()
+        found = msgspec.json.decode(data, type=_File, strict=True).calibration
     except FileNotFoundError:
         return None
     except OSError as error:
         raise SnapshotDamaged(f"{path} can't be read ({error.strerror}); check its permissions") from error
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise SnapshotDamaged(f"{path} is no calibration ({error}); {REMEDY}") from error
+    if data != _encode(found):
+        raise SnapshotDamaged(f"{path} is damaged: its checksum does not fit; {REMEDY}")
     if found.format != FORMAT:
         raise SnapshotDamaged(f"{path} has format {found.format}, expected {FORMAT}; {REMEDY}")
     if problem := _problem(found):
@@ -105,9 +118,23 @@ def _problem(found: Calibration) -> str:
     return "" if found.rates else "has no error rates, expected one at least"
 
 
+def _encode(calibration: Calibration) -> bytes:
+    digest = hashlib.sha256(msgspec.json.encode(calibration)).hexdigest()
+    file = _File(calibration=calibration, sha256=digest)
+    return msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
+
+
 def write_calibration(path: Path, calibration: Calibration) -> None:
-    """Put a calibration in force: whoever reads the file finds the old one or the new."""
-    replace_file(path, msgspec.json.format(msgspec.json.encode(calibration), indent=2) + b"\n")
+    """Put a calibration in force: whoever reads the file finds the old one or the new.
+
+    Raises SeedQAError where the file can't be written.
+    """
+    try:
+        replace_file(path, _encode(calibration))
+    except OSError as error:
+        raise SeedQAError(
+            f"{path} can't be written ({error.strerror or error}); check the folder's permissions and space"
+        ) from error
 
 
 def in_force(path: Path, fingerprint: str) -> InForce:

@@ -19,7 +19,7 @@ from index.errors import CitationError, SourceError
 from index.load.limits import Limits, Unreadable
 from index.load.read import Reading
 from index.load.readers import Readers
-from index.load.walk import MAX_BYTES
+from index.load.walk import MAX_BYTES, open_seed
 from qa.answer import Verification
 
 VERIFIED, CHANGED, MISSING = "verified", "source changed", "source missing"
@@ -32,6 +32,7 @@ _LINK = re.compile(
 )
 _CUT = re.compile(r"seedqa:[^?]+\?chars=[0-9]+-[0-9]+")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _EXAMPLE = "seedqa:PATH?chars=0-9&evidence=0-9&source=0123456789abcdef&quote=0123456789abcdef"
 
 
@@ -71,7 +72,7 @@ def make_link(path: str, sha256: str, passage: tuple[int, int], evidence: tuple[
 def parse_link(text: str) -> Link:
     """Return the parts of a link. Raises CitationError where it is none, or its ranges or path make no sense."""
     found = _LINK.fullmatch(text.strip())
-    if found is None:
+    if found is None or _SURROGATES.search(text):  # bytes of a shell that are no UTF-8
         cut = "; put the link in quotes, the shell cut it" if _CUT.fullmatch(text.strip()) else ""
         raise CitationError(f"{text.strip()[:120]!r} is not a citation link{cut}; expected one like {_EXAMPLE}")
     numbers = {name: int(found[name]) for name in ("start", "end", "evidence_start", "evidence_end")}
@@ -154,14 +155,14 @@ def _check(link: Link, seeds: Path, readers: Readers, known: Known) -> tuple[str
             return MISSING, f"{link.path} is no longer a file in {seeds}"
         if resolved.stat().st_size > MAX_BYTES:
             return CHANGED, f"{link.path} has grown beyond {MAX_BYTES // 2**20} MiB and is not read"
-        with resolved.open("rb") as file:
+        with open_seed(seeds, name) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, RuntimeError, ValueError) as error:
         return MISSING, f"{link.path} can't be read in {seeds} ({getattr(error, 'strerror', None) or error})"
     if digest == known.sha256:
         return VERIFIED, _stands(link, known.place)
     try:
-        reading = readers.read_document(resolved, name, link.path, known.limits)
+        reading = readers.read_document(seeds, name, link.path, known.limits)
     except Unreadable as error:
         if error.passing and not known.sha256:  # else its bytes are other ones, whatever they say
             raise SourceError(f"{link.path} can't be checked now ({error}); try again") from error

@@ -200,6 +200,8 @@ def verify(citation: str, seeds: Path | None, index: Path | None, as_json: bool)
 @click.option("--watch", is_flag=True, help="Rebuild when the documents change.")
 @click.option("--read-only", is_flag=True, help="Let readers ask, but not change the index.")
 @click.option("--mcp", is_flag=True, help="Offer search, open, verify and list as tools of an MCP server, too.")
+@click.option("--log", metavar="FILE", help="Write what happens to FILE, a line of JSON each; - is standard error.")
+@click.option("--log-questions", is_flag=True, help="Write what was asked to the log, too.")
 @INDEX
 @CACHE
 @click.option("--threshold", type=click.FloatRange(0, 1), help='Confidence below which an answer is "not found".')
@@ -214,6 +216,8 @@ def serve(
     watch: bool,
     read_only: bool,
     mcp: bool,
+    log: str | None,
+    log_questions: bool,
     index: Path | None,
     cache: Path | None,
     threshold: float | None,
@@ -233,6 +237,8 @@ def serve(
         watch=watch,
         mcp=mcp,
         read_only=read_only,
+        log=log,
+        log_questions=log_questions,
     )
     run(settings_with(index=index, cache=cache, threshold=threshold), serving, show.line, show.progress(quiet=False))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -75,6 +76,7 @@ class Index:
         self._threshold = None if threshold is None else check_threshold(threshold)
         self._calibrations = Watched(self._paths.calibration)
         self._encoder = encoder
+        self._opened: Encoder | None = None
         self._progress = progress
         self._lock = threading.Lock()
         self._switching = threading.Lock()
@@ -87,13 +89,14 @@ class Index:
         self._sources = Sources()
         self._held = self._open()
 
-    def _stamp(self) -> tuple[int, int]:
-        """Return what changes whenever CURRENT is replaced."""
+    def _stamp(self) -> tuple[bytes, int, int]:
+        """Return what changes whenever CURRENT is replaced, also while the clock stands still or is set back."""
         try:
-            found = self._paths.current.stat()
+            with self._paths.current.open("rb") as file:
+                found = os.fstat(file.fileno())
+                return file.read(64), found.st_mtime_ns, found.st_ino
         except OSError:
-            return (0, 0)
-        return (found.st_mtime_ns, found.st_ino)
+            return b"", 0, 0
 
     def _open(self) -> _Held:
         snapshot = open_current(self._paths)
@@ -114,7 +117,10 @@ class Index:
                 f"rebuild it: qa build --model {self._model}"
             )
         if self._encoder is None:
-            return open_encoder(built, self._cache, self._progress)
+            known = self._opened
+            if known is None or (known.info.fingerprint, known.info.model) != (built.fingerprint, built.model):
+                known = self._opened = open_encoder(built, self._cache, self._progress)
+            return known
         if self._encoder.info.fingerprint != built.fingerprint:
             raise ModelMismatch(
                 f"the index in {self._paths.root} was built with model {built.model} ({built.fingerprint[:12]}…), "
@@ -125,7 +131,7 @@ class Index:
     @contextmanager
     def _in_force(self) -> Iterator[_Held]:
         """Lend the snapshot in force for one question."""
-        if self._stamp() != self._seen and self._switching.acquire(blocking=False):
+        if (self._trouble or self._stamp() != self._seen) and self._switching.acquire(blocking=False):
             try:  # whoever sees it first opens it; others go on with the one at hand
                 self._switch()
             finally:
@@ -136,6 +142,7 @@ class Index:
             held = self._held
             held.users += 1
         try:
+            held.snapshot.check()
             yield held
         finally:
             with self._lock:
@@ -145,6 +152,8 @@ class Index:
     def _switch(self) -> None:
         """Take the newer snapshot; where it can't be opened, go on with the one at hand and say so."""
         stamp = self._stamp()
+        if stamp == self._seen:  # as it was: the trouble is over
+            self._trouble = ""
         if self._closed or stamp == self._seen or time.monotonic() < self._retry_at:
             return
         try:
@@ -299,8 +308,7 @@ class Index:
         """Return the documents of the index with what became of their files, and files that are new."""
         with self._in_force() as held:
             snapshot = held.snapshot
-            built = snapshot.paths.manifest.stat().st_mtime
-            return document_statuses(snapshot.manifest, snapshot.seeds, built)
+            return document_statuses(snapshot.manifest, snapshot.seeds, snapshot.built)
 
     def examples(self, count: int = 4) -> tuple[str, ...]:
         """Return questions drawn from the documents that the index answers itself, the same for one snapshot."""

@@ -12,7 +12,7 @@ DOCUMENTS, PASSAGES = 24, 12
 """How many documents, and passages of each, are looked at: spread evenly over the index."""
 
 _QUESTION = re.compile(r"[A-Z\d“\"'¿][^\n\t|]{8,90}\?")
-_ASIDE = re.compile(r"\s*\([^)]*\)\s*$")
+_ASIDE = re.compile(r"(?<!\s)\s*\([^()]*\)\s*$")
 _LABEL = re.compile(r"[#>*\-\s]*(?:\d+(?:\.\d+)*[.)]?\s+)?(?:[\w ]{1,20}:\s+)?")
 """Marks of lists and headings, a number and a label before a question."""
 _ASKS = frozenset(

@@ -1,7 +1,7 @@
 """Thumbs up and down on passages, kept in the index's folder beside the snapshots.
 
 INDEX/
-  feedback.jsonl           one vote a line, only ever appended to
+  feedback.jsonl           one vote a line with a checksum, only ever appended to
   feedback.lock            held while a vote is written
 
 Votes outlive snapshots: a rebuild neither reads nor changes them. qa.evaluate.votes measures an index on them.
@@ -9,6 +9,7 @@ Votes outlive snapshots: a rebuild neither reads nor changes them. qa.evaluate.v
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +67,32 @@ def judgement(question: str, citation: Citation, useful: bool | None, *, snapsho
     )
 
 
+def _line(vote: Judgement) -> bytes:
+    """Return a vote as it is kept: a JSON object whose last field is the start of the sha256 of what is before it."""
+    data = msgspec.json.encode(vote)
+    return data[:-1] + b',"sha256":"' + hashlib.sha256(data).hexdigest()[:16].encode() + b'"}'
+
+
+def _vote(line: bytes) -> Judgement:
+    """Return the vote in a line; one that was written by hand or by an older SeedQA has no checksum.
+
+    Raises msgspec.MsgspecError or UnicodeDecodeError where it is none, or was altered.
+    """
+    vote = msgspec.json.decode(line, type=Judgement)
+    if line.strip() != _line(vote) and msgspec.json.decode(line).keys() - set(Judgement.__slots__):
+        raise msgspec.ValidationError("it was altered: its checksum does not fit")
+    return vote
+
+
+def _is_whole(line: bytes) -> bool:
+    """Tell whether a line without an end holds a vote all the same."""
+    try:
+        _vote(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    return True
+
+
 class Feedback:
     """The votes kept in one index's folder. Safe for any number of threads and processes."""
 
@@ -86,7 +113,7 @@ class Feedback:
                 f"the question has {len(judgement.question):,} characters, expected at most {MAX_QUESTION:,}; "
                 "ask in fewer words"
             )
-        line = msgspec.json.encode(judgement) + b"\n"
+        line = _line(judgement) + b"\n"
         with self._writing():
             is_new = not self.path.exists()
             if not is_new and self.path.stat().st_size > MAX_BYTES:
@@ -130,9 +157,9 @@ class Feedback:
             if line.endswith(_TORN) or not line.strip():
                 continue
             try:
-                vote = msgspec.json.decode(line, type=Judgement)
+                vote = _vote(line)
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                if number == len(lines):
+                if number == len(lines) and not _is_whole(line[:-1]):
                     continue
                 raise SeedQAError(
                     f"{self.path}, line {number}, is not a judgement ({error}); mend or delete that line"
@@ -148,11 +175,7 @@ class Feedback:
             file.seek(-1, os.SEEK_END)
             if file.read() == b"\n":
                 return b""
-        try:
-            msgspec.json.decode(self.path.read_bytes().rpartition(b"\n")[2], type=Judgement)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return _TORN + b"\n"
-        return b"\n"
+        return b"\n" if _is_whole(self.path.read_bytes().rpartition(b"\n")[2]) else _TORN + b"\n"
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

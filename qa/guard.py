@@ -26,8 +26,8 @@ from index.errors import SettingsError
 
 _HOST = re.compile(r"([a-z0-9_-][a-z0-9._-]{0,252}|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?", re.IGNORECASE | re.ASCII)
 _ORIGIN = re.compile(r"(?:http|(https))://(.+)", re.IGNORECASE)
-_ODD = re.compile(r"//|\\|[\0-\x1f]|/\.\.?(?:/|\Z)")
-"""What lets a router, proxy or file system read a path as another one."""
+_ODD = re.compile(r"//|\\|[\0-\x1f]|/\.\.?(?:/|\Z)|[^/]{200}")
+"""What lets a router, proxy or file system read a path as another one, or is longer than a file's name can be."""
 _BELIEVED = {b"x-forwarded-host", b"x-gradio-server"}
 """What Gradio believes over Host, up to connecting there itself; the application never sees these headers."""
 _HEADERS = (
@@ -36,8 +36,8 @@ _HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
-    # Gradio's page has inline scripts and compiles templates, hence the two unsafe words.
-    (b"content-security-policy", b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    # No answer may have scripts in it but the page, see qa.page.policy. Gradio styles elements one by one.
+    (b"content-security-policy", b"default-src 'self'; script-src 'self'; "
      b"style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
      b"worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"),
 )  # fmt: skip
@@ -104,21 +104,23 @@ class Guard:
     """An ASGI application around another, which runs only for requests that pass every check.
 
     In this order: Host is one of ``hosts``, or with ``any_address`` an IP address (else 403); Origin, if given, is that
-    host (403); user and password are those of ``login``, if given (401); the path is one of ``paths`` or starts with
-    one of ``prefixes`` (404); the body has at most ``max_body`` bytes, or ``max_upload`` at ``upload_paths`` (413); the
-    files in the folder ``uploads``, with those that are coming, have at most ``max_uploads`` bytes (413). Websockets
-    are closed with 1008.
+    host (403); user and password are those of ``login``, if given, but to read ``open_paths`` (401); the path is one of
+    ``paths`` or starts with one of ``prefixes`` (404); the body has at most ``max_body`` bytes, or ``max_upload`` at
+    ``upload_paths`` (413); the files in the folder ``uploads``, with those that are coming, have at most
+    ``max_uploads`` bytes (413). Websockets are closed with 1008.
     """
 
     def __init__(
         self, app: ASGIApp, *, hosts: Collection[str], login: Login | None, paths: Collection[str],
         prefixes: Collection[str], max_body: int, upload_paths: Collection[str], max_upload: int,
         any_address: bool = False, uploads: Path | None = None, max_uploads: int = 0,
+        open_paths: Collection[str] = (),
     ) -> None:  # fmt: skip
         """Raise SettingsError where one of ``hosts`` is no plain name; paths are those below the root path."""
         self._app, self._login = app, login
         self._hosts = frozenset(map(_plain_host, hosts))
         self._paths, self._prefixes, self._upload_paths = frozenset(paths), tuple(prefixes), frozenset(upload_paths)
+        self._open_paths = frozenset(open_paths)
         self._max_body, self._max_upload = max_body, max_upload
         self._any_address, self._uploads, self._max_uploads, self._coming = any_address, uploads, max_uploads, 0
 
@@ -127,8 +129,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        root, path = str(scope.get("root_path", "")), str(scope["path"])
-        path = path[len(root) :] if f"{path}/".startswith(f"{root}/") else path  # as starlette's router sees it
+        path = path_below_root(scope)
         limit = self._max_upload if path in self._upload_paths else self._max_body
         exchange, refusal = _Exchange(receive, send, limit), self._check(scope, path, limit)
         headers = [(name, value) for name, value in scope["headers"] if name.lower() not in _BELIEVED]
@@ -166,7 +167,9 @@ class Guard:
             return _Refusal(403, f"this host is unknown; allow it with: qa serve --allow-host {shlex.quote(host[0])}")
         if _is_foreign(scope, hosts[0]):
             return _FOREIGN
-        if self._login is not None and not _is_login(_values(scope, "authorization"), self._login):
+        is_open = path in self._open_paths and scope.get("method") in ("GET", "HEAD")
+        login = None if is_open else self._login
+        if login is not None and not _is_login(_values(scope, "authorization"), login):
             return _NO_LOGIN
         known = path in self._paths or path.startswith(self._prefixes)
         if not known or _ODD.search(path) or _ODD.search(unquote(path)):
@@ -175,6 +178,12 @@ class Guard:
         if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
             return _BAD_LENGTH
         return _too_large(limit) if any(float(length) > limit for length in lengths) else None
+
+
+def path_below_root(scope: Scope) -> str:
+    """Return the path of a request as starlette's router sees it, without that of a proxy in front of it."""
+    root, path = str(scope.get("root_path", "")), str(scope["path"])
+    return path[len(root) :] if f"{path}/".startswith(f"{root}/") else path
 
 
 class _Exchange:

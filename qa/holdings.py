@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from index.errors import SeedsError
-from index.load.walk import walk
+from index.load.walk import open_seed, walk
 from index.manifest import DocumentRecord, Manifest, SourceRecord, source_path
 from qa.answer import DocumentStatus
 
@@ -33,7 +33,9 @@ def _status(document: DocumentRecord, source: SourceRecord, seeds: Path, built: 
     try:
         on_disk = path.stat()
         size, time_ns = on_disk.st_size, on_disk.st_mtime_ns
-        changed = size != source.bytes or (on_disk.st_mtime >= built and _sha256(path, size, time_ns) != source.sha256)
+        changed = size != source.bytes or (
+            on_disk.st_mtime >= built and _sha256(seeds, source.path, size, time_ns) != source.sha256
+        )
         status, modified = CHANGED if changed else CURRENT, _utc(on_disk.st_mtime)
     except OSError:
         status, modified = MISSING, ""
@@ -68,9 +70,9 @@ def _new(seeds: Path, known: set[str]) -> Iterator[DocumentStatus]:
 
 
 @lru_cache(maxsize=100_000)
-def _sha256(path: Path, _size: int, _modified: int) -> str:
+def _sha256(seeds: Path, source: str, _size: int, _modified: int) -> str:
     """Return the hash of a file, remembered for as long as its size and time of change stay."""
-    with path.open("rb") as file:
+    with open_seed(seeds, source) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

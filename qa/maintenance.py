@@ -10,12 +10,14 @@ import click
 
 from index.compare import diff
 from index.errors import SeedQAError, SnapshotError
+from index.examine import Finding, examine
 from index.layout import IndexPaths
 from index.lock import lock
 from index.manifest import Manifest
-from index.snapshot import Finding, current_id, examine, load_manifest, prune, read_origin, restore, snapshot_ids
+from index.snapshot import current_id, load_manifest, prune, read_origin, restore, snapshot_ids
 from qa import show
 from qa.calibration import InForce, in_force
+from qa.feedback import Feedback
 from qa.options import ERROR, INDEX, JSON, OK, settings_with
 
 
@@ -59,9 +61,9 @@ def _threshold(calibrated: InForce, given: float | None) -> str:
 @INDEX
 @JSON
 def doctor(index: Path | None, as_json: bool) -> int:
-    """Check every hash, count and format version of every snapshot."""
+    """Check every hash, count and format version of every snapshot, the calibration and the judgements."""
     paths = IndexPaths(settings_with(index=index).index)
-    findings = [*examine(paths), *_miscalibrated(paths)]
+    findings = [*examine(paths), *_miscalibrated(paths), *_misjudged(paths)]
     checked = snapshot_ids(paths)
     if as_json:
         show.json_line({"snapshots": checked, "findings": findings})
@@ -75,6 +77,16 @@ def _miscalibrated(paths: IndexPaths) -> list[Finding]:
     with suppress(SeedQAError):  # a snapshot that can't be read is a finding already
         note = in_force(paths.calibration, _current(paths).encoder.fingerprint).note
         return [Finding(snapshot=paths.calibration.name, problem=note)] if note else []
+    return []
+
+
+def _misjudged(paths: IndexPaths) -> list[Finding]:
+    """Return why the judgements of readers can't be used."""
+    feedback = Feedback(paths.root)
+    try:
+        feedback.read()
+    except SeedQAError as error:
+        return [Finding(snapshot=feedback.path.name, problem=str(error))]
     return []
 
 

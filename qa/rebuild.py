@@ -153,17 +153,18 @@ class Rebuilder:
         backend: str,
         limits: Limits | None = None,
         load: Loader = load_encoder,
+        observe: Callable[[BuildState], None] = lambda _: None,
     ) -> None:
         """Read from ``seeds``, or where it is None from the folder that the snapshot in force was built from.
 
         ``model`` and ``backend`` are for the first build only: later ones keep to those of the snapshot in force.
+        ``observe`` is told of the state when a build has begun and when it has ended.
         """
         self._paths = IndexPaths(index)
-        self._cache = cache
-        self._seeds = seeds
+        self._cache, self._seeds = cache, seeds
         self._encoder = model, backend
         self._limits = limits or Limits()
-        self._load = load
+        self._load, self._observe = load, observe
         self._lock = threading.Lock()
         self._run: _Run | None = None
         self._state = BuildState()
@@ -206,6 +207,7 @@ class Rebuilder:
                 raise BuildLocked(f"the index in {self._paths.root} is being built already; wait for it or cancel it")
             self._run = _Run(folder, settings, before=before, named=seeds is not None)
             self._state = BuildState(number=self._state.number + 1, running=True, seeds=str(folder))
+            self._observe(self._state)
             threading.Thread(target=self._follow, args=(self._run,), name="build progress", daemon=True).start()
             return self._state
 
@@ -290,6 +292,7 @@ class Rebuilder:
             )
             if outcome == DONE and run.named:
                 self._seeds = None  # the snapshot in force names the folder now, and so does one that is restored
+            self._observe(self._state)
             run.ended.set()
 
     def _outcome(self, run: _Run, last: BuildReport | str | None, how: str) -> tuple[str, str]:

@@ -16,10 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from index.compare import Difference
+from index.examine import Finding
 from index.manifest import Manifest
 from index.records import BuildReport, Skipped, no_progress
 from index.records import Progress as Report
-from index.snapshot import Finding
 from qa.answer import Answer, Result, Verification
 
 

@@ -40,7 +40,7 @@ class Sources:
             name = source_file(seeds, path)
             if (seeds / name).stat().st_size > MAX_BYTES:
                 raise Unreadable(f"it has grown beyond {MAX_BYTES // 2**20} MiB")
-            drawn = self._readers.draw_page(seeds / name, name, path, number, width)
+            drawn = self._readers.draw_page(seeds, name, path, number, width)
         except (OSError, Unreadable) as error:
             raise SourceError(f"page {number} of {cited.path} can't be drawn: {error}") from error
         if not drawn.sha256.startswith(cited.source):

@@ -103,7 +103,7 @@ def test_an_open_index_takes_it_up_and_lets_it_go(built: Path, encoder: HashEnco
         damaged = index.search("Where do frogs live?")
         assert damaged.notes == (
             f"the calibration is left aside: {path} is no calibration "
-            f"(Object missing required field `source`); {REMEDY}",
+            f"(Object missing required field `calibration`); {REMEDY}",
             *before.notes,
         )
         path.unlink()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from index.layout import IndexPaths
-from qa.calibration import read_calibration
+from qa.calibration import read_calibration, write_calibration
 from qa.confidence import SHIPPED, THRESHOLD
 from tests.test_cli import Run
 
@@ -103,7 +104,9 @@ def test_a_threshold_that_is_set_is_the_one_in_force(qa: Run, monkeypatch: pytes
 def test_a_damaged_or_foreign_calibration_is_a_finding_and_left_aside(qa: Run, index: Path) -> None:
     path = IndexPaths(index).calibration
     qa("calibrate")
-    path.write_text(path.read_text("utf-8").replace('"encoder": "', '"encoder": "0000'), "utf-8")
+    kept = read_calibration(path)
+    assert kept is not None
+    write_calibration(path, replace(kept, encoder=f"0000{kept.encoder}"))
     code, out, _ = qa("doctor")
     assert code == 1
     assert out.startswith("✘ calibration.json: the calibration is left aside: it was fitted with encoder 0000")

@@ -65,7 +65,10 @@ def test_there_and_back(tmp_path: Path) -> None:
         feedback.add(one)
     assert feedback.read() == Feedback(tmp_path).read() == given
     assert feedback.path == tmp_path / "feedback.jsonl"
-    assert [json.loads(line) for line in feedback.path.read_bytes().splitlines()] == [asdict(one) for one in given]
+    lines = [json.loads(line) for line in feedback.path.read_bytes().splitlines()]
+    assert [{name: value for name, value in line.items() if name != "sha256"} for line in lines] == [
+        asdict(one) for one in given
+    ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["feedback.jsonl", "feedback.lock"]
 
 
@@ -209,7 +212,9 @@ def test_a_file_is_read_again_only_where_it_has_changed(tmp_path: Path) -> None:
     Feedback(tmp_path).add(vote("Two?"))
     assert feedback.read() == (vote("One?"), vote("Two?"))
     whole = feedback.path.stat()
-    feedback.path.write_bytes(feedback.path.read_bytes().replace(b"Two?", b"Few?"))
+    feedback.path.unlink()
+    for question in ("One?", "Few?"):
+        Feedback(tmp_path).add(vote(question))
     os.utime(feedback.path, ns=(whole.st_atime_ns, whole.st_mtime_ns + 1_000_000_000))
     assert feedback.read() == (vote("One?"), vote("Few?"))
     feedback.path.unlink()

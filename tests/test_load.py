@@ -182,7 +182,7 @@ def test_plain_text_is_kept_character_for_character() -> None:
         (found.text[b.start : b.end], b.kind, found.places.number(b.start), found.places.number(b.end - 1))
         for b in found.blocks
     ] == [
-        (" one\ttwo \r\nthree", "text", 2, 3),
+        ("one\ttwo \r\nthree", "text", 2, 3),
         ("four\rfive", "text", 6, 7),
         ("six  ", "text", 10, 10),
     ]

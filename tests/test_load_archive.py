@@ -13,6 +13,7 @@ import pytest
 
 from index.load.archive import DAMAGE, Member, members_of_zip, open_bare, open_zip, read_member
 from index.load.limits import Limits, Unreadable
+from tests.documents import zipped
 
 LIMITS = Limits()
 UNSAFE = "its name leads out of the archive or can't be a file's: rename it"
@@ -190,3 +191,13 @@ def test_methods_that_unpack_without_bounds_are_not_used(method: int) -> None:
 def test_an_archive_in_an_archive_is_a_file_like_others() -> None:
     inner = pack(("a.txt", b"x"))
     assert listed(pack(("inner.zip", inner))) == [Member(name="inner.zip", data=inner)]
+
+
+def test_a_member_without_a_name_is_refused_and_breaks_nothing() -> None:
+    data = zipped({"xyzw": b"One.", "b.txt": b"Two."})
+    at = data.index(b"PK\1\2")
+    nameless = data[: at + 28] + b"\0\0\4\0" + data[at + 32 :].replace(b"xyzw", b"\xfe\xca\0\0")
+    with open_zip(nameless, Limits()) as archive:
+        assert [info.filename for info in archive.infolist()] == ["", "b.txt"]
+    members = list(members_of_zip(nameless, Limits()))
+    assert [(member.name, bool(member.reason)) for member in members] == [("", True), ("b.txt", False)]

@@ -157,3 +157,18 @@ def test_nul_and_deep_nesting_lose_nothing() -> None:
 def test_front_matter_says_who_and_when(front: str, said: tuple[str, str, str]) -> None:
     found = read_markdown(f"---\n{front}\n---\n\n# First\n\nText.\n")
     assert (found.title, found.author, found.date) == said
+
+
+def test_front_matter_that_is_nested_without_end_is_read_as_text() -> None:
+    found = read_markdown(f"---\ntitle: {'[' * 20_000}\n---\n\n# Swans\n")
+    assert (found.title, [block.kind for block in found.blocks]) == ("Swans", ["row", "heading"])
+
+
+def test_a_heading_of_endless_markup_is_text() -> None:
+    found = read_markdown(f"# {'[' * 100_000}\n\n# [Swans][a]\n\n[a]: b\n")
+    assert [(block.kind, block.section) for block in found.blocks] == [
+        ("text", ()),
+        ("heading", ()),
+        ("text", ()),
+    ]
+    assert found.title == "Swans"

@@ -285,3 +285,14 @@ def test_what_cannot_be_read_says_why(data: bytes, reason: str) -> None:
     with pytest.raises(Unreadable) as raised:
         extract_pptx(data, Limits())
     assert str(raised.value) == reason
+
+
+@pytest.mark.parametrize("name", ["slides/slide1.xml", "slides/_rels/slide1.xml.rels"])
+def test_a_slide_that_is_something_else_costs_itself_alone(name: str) -> None:
+    slides: Any = Presentation()
+    add(slides, CONTENT, "One")
+    add(slides, CONTENT, "Two")
+    other = _part(saved(slides), "ppt/_rels/presentation.xml.rels")
+    found = extract_pptx(changed(saved(slides), {f"ppt/{name}": other}), Limits())
+    assert shown(found)[-1] == ("heading", "slide 2", "", "Two")
+    assert any(note.startswith("slide 1 is damaged") for note in found.notes)

@@ -21,11 +21,12 @@ import pytest
 from index.encode import DEFAULT_MODEL
 from index.encode.protocol import FloatArray
 from index.errors import BuildError, BuildLocked, SeedsError
+from index.examine import examine
 from index.layout import IndexPaths
 from index.lock import lock
 from index.manifest import Manifest
 from index.records import Progress
-from index.snapshot import current_id, examine, load_manifest
+from index.snapshot import current_id, load_manifest
 from qa import open_index
 from qa.rebuild import BuildState, Loader, Rebuilder
 from qa.watch import Watcher
@@ -75,7 +76,7 @@ def load_held(model: str, orders: Path, backend: str, progress: Progress) -> Has
             _pause(orders, "write")
         elif event == "open" and str(arguments[0]).endswith(".tmp/manifest.json") and arguments[1] == "r":
             _pause(orders, "check")
-        elif event == "os.utime":
+        elif event == "os.utime" and not str(arguments[0]).endswith(".tmp"):
             _pause(orders, "publish")
 
     sys.addaudithook(hear)

@@ -18,7 +18,7 @@ import index
 import index.encode
 import qa
 from index import records
-from index.records import UNITS, Box, Location
+from index.records import UNITS, Box, Location, Places
 from qa.answer import Answer, Citation, Context, DocumentStatus, JsonRecord, Result, Verification
 from tests.fakes import HashEncoder
 
@@ -197,3 +197,13 @@ def test_all_is_what_is_exported(package: ModuleType) -> None:
     exported: list[str] = package.__all__
     assert exported == sorted(exported)
     assert set(exported) == public - shadowed
+
+
+def test_what_lies_in_two_parts_is_located_in_either() -> None:
+    whole = Places(
+        unit="cell", offsets=(0, 5, 10), numbers=(1, 2, 3), columns=(1, 1, 1), parts=((0, "a"), (5, ""), (10, "c"))
+    )
+    part = whole.within(2, 8)
+    assert part.parts == ((2, "a"), (5, ""))
+    for start, end in ((2, 3), (2, 8), (5, 6), (7, 8)):
+        assert part.locate(start, end) == whole.locate(start, end)

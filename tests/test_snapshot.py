@@ -11,12 +11,12 @@ import pytest
 from index import build
 from index.compare import Difference, diff
 from index.errors import SeedQAError, SnapshotDamaged, SnapshotFormat, SnapshotMissing
+from index.examine import examine
 from index.layout import IndexPaths
 from index.lock import lock
 from index.manifest import FORMAT, read_manifest, write_manifest
 from index.snapshot import (
     current_id,
-    examine,
     load_manifest,
     open_current,
     prune,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ from index.load.plain import read_plain
 from index.records import Extract, Passage
 from index.split import CODE_TOKENS, PASSAGE_TOKENS, TokenSpans, split
 from tests.fakes import HashEncoder
+from tests.timing import limited
 
 TOKENS = HashEncoder().token_spans
 
@@ -229,3 +231,24 @@ def test_tokens_that_share_a_character_are_kept_together(text: str) -> None:
 
 def test_a_document_without_blocks_has_no_passages() -> None:
     assert passages_of("a.txt", " \n")[1] == ()
+
+
+WEARING = ("=?", "`", "![", "<!--", "'", "``` \n", "A. ", "x", " ", "\n", "1. ", "（")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no timer of processor time")
+@pytest.mark.parametrize("token", WEARING)
+def test_no_text_wears_the_splitter_out(token: str) -> None:
+    """The splitter runs where nothing bounds it: by the square of such a text it would take minutes."""
+    text = f"One.\n\n{token * (150_000 // len(token))}"
+    with limited(20):
+        found, passages = passages_of("a.txt", text)
+    check(found, passages)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no timer of processor time")
+def test_very_many_headings_are_split_in_time() -> None:
+    with limited(20):
+        found, passages = passages_of("a.md", "# a\n" * 40_000)
+    assert sum(len(passage.sentences) for passage in passages) == 40_000
+    assert found.blocks[-1].kind == "heading"

@@ -43,10 +43,16 @@ def load_encoder(model: str, cache: Path, backend: str = "openvino", progress: P
 
 
 def open_encoder(info: EncoderInfo, cache: Path, progress: Progress = no_progress) -> Encoder:
-    """Return the encoder that an index was built with.
+    """Return the encoder that an index was built with, ready for questions whatever becomes of the cache meanwhile.
 
     Raises ModelMismatch where the model of that name is no longer the same.
     """
+    encoder = _open_known(info, cache, progress)
+    encoder.encode_question("ready")
+    return encoder
+
+
+def _open_known(info: EncoderInfo, cache: Path, progress: Progress) -> Encoder:
     entry = _entry(cache, info.fingerprint, info.backend)
     if info.backend == "openvino" and _intact(entry):  # holds all it needs; torch reads the model's own folder
         return _open(entry, info.model, entry)

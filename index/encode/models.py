@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from index.errors import ModelError
@@ -83,16 +84,32 @@ def check_folder(folder: Path, name: str) -> None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"model {name}: its configuration in {folder} can't be read ({error}); {remedy}") from error
     foreign = [kind for kind in types if not kind.startswith("sentence_transformers.")]
+    foreign += [code for config in configs for code in _foreign_code(config)]
     if foreign:
         raise ModelError(f"model {name} wants to run its own code ({foreign[0]}), which is never done; {remedy}")
-    if any(isinstance(config, dict) and "auto_map" in config for config in configs):
-        raise ModelError(f"model {name} wants to run its own code (auto_map), which is never done; {remedy}")
     if not any(folder.rglob("*.safetensors")):
         raise ModelError(f"model {name}: no *.safetensors in {folder}; {remedy}")
     pickled = [path for path in sorted(folder.rglob("*")) if path.suffix in _PICKLED]
     bare = [path for path in pickled if not any(path.parent.glob("*.safetensors"))]
     if bare:
         raise ModelError(f"model {name}: {bare[0]} has no safetensors beside it and is never loaded; {remedy}")
+
+
+def _foreign_code(config: object) -> Iterator[str]:
+    """Yield what a configuration, at any depth, wants to import from elsewhere than the libraries that read it."""
+    if isinstance(config, list):
+        yield from (code for part in config for code in _foreign_code(part))
+    if not isinstance(config, dict):
+        return
+    for key, value in config.items():
+        if key == "auto_map":
+            yield key
+        elif key == "activation_function" and isinstance(value, str) and "." in value:
+            yield from () if value.startswith("torch.nn.") else (value,)
+        elif key == "types" and isinstance(value, dict):  # of a router, which has a module for each kind of text
+            yield from (str(kind) for kind in value.values() if not str(kind).startswith("sentence_transformers."))
+        else:
+            yield from _foreign_code(value)
 
 
 def _download(name: str) -> Path:

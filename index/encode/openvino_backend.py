@@ -52,7 +52,10 @@ class OpenVinoEncoder:
         self.graph = entry / "model.xml"
         self._pad = pad
         self._tokens = Tokens(entry / "tokenizer.json", info)
-        self._table = np.load(entry / "tokens.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        try:
+            self._table = np.load(entry / "tokens.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        except (OSError, ValueError) as error:  # it was checked, so whoever wrote it wrote something else
+            raise ModelError(f"the prepared model {entry} holds no vectors of tokens ({error}); remove it") from error
         self._core = openvino.Core()
         self._lock = threading.Lock()
         self._local = threading.local()

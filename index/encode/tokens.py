@@ -17,7 +17,6 @@ class Tokens:
     """Counts and numbers tokens. Thread-safe: two tokenizers, neither changed after it is made."""
 
     def __init__(self, path: Path, info: EncoderInfo) -> None:
-        self._path = path
         self._info = info
         self._cut = Tokenizer.from_file(str(path))
         self._cut.no_padding()
@@ -28,9 +27,8 @@ class Tokens:
 
     @cached_property
     def _whole(self) -> Tokenizer:
-        """The tokenizer without a limit; asking seldom needs it."""
-        tokenizer = Tokenizer.from_file(str(self._path))
-        tokenizer.no_padding()
+        """The tokenizer without a limit; asking seldom needs it, perhaps when its file is long gone."""
+        tokenizer = Tokenizer.from_str(self._cut.to_str())
         tokenizer.no_truncation()
         return tokenizer
 

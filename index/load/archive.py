@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from index.load.limits import Limits, Unreadable
-from index.load.walk import MAX_BYTES
+from index.load.walk import MAX_BYTES, UNSAFE
 
 _ENCRYPTED, _UTF8 = 0x1, 0x800
 _METHODS = frozenset((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
 _CHUNK = 2**20
 _UNICODE_PATH = 0x7075
-_UNSAFE = re.compile(r"[\0-\x1f\x7f\\]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, RuntimeError)
@@ -46,7 +45,7 @@ def open_zip(data: bytes, limits: Limits) -> zipfile.ZipFile:
     """
     archive = open_bare(data)
     try:
-        members = [member for member in archive.infolist() if not member.is_dir()]
+        members = [member for member in archive.infolist() if not member.filename.endswith("/")]
         expanded = sum(member.file_size for member in members)
         if expanded > limits.expanded:
             most = limits.expanded // 2**20
@@ -131,7 +130,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, own: str
 
 def shown(name: str) -> str:
     """Return a name that may hold anything as one that can be shown."""
-    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", name)
+    return UNSAFE.sub("\N{REPLACEMENT CHARACTER}", name).replace("\\", "\N{REPLACEMENT CHARACTER}")
 
 
 def left_over(count: int, what: str, limits: Limits) -> str:
@@ -195,7 +194,7 @@ def apart(name: str, seen: dict[str, int], taken: Collection[str]) -> str:
 def _reason(name: str, info: zipfile.ZipInfo, room: int) -> str:
     """Return why a file is left out, or an empty string; ``room`` is how many bytes may still be unpacked."""
     parts = name.split("/")
-    if _UNSAFE.search(name) or _DRIVE.match(name) or not parts[0] or {"..", "."} & set(parts):
+    if UNSAFE.search(name) or "\\" in name or _DRIVE.match(name) or not parts[0] or {"..", "."} & set(parts):
         return "its name leads out of the archive or can't be a file's: rename it"
     if parts[-1].startswith("."):
         return "hidden file"

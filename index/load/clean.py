@@ -20,7 +20,7 @@ _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "
 _SHOWN_ALIKE = {0x2011: "-", **_LIGATURES}
 
 _GAPS = re.compile(r"[ \t]+")
-_AROUND_LINE_ENDS = re.compile(r" *\n[ \n]*")
+_AROUND_LINE_ENDS = re.compile(r" ?\n[ \n]*")  # of spaces never two stand together by then
 
 _NO_TITLE = re.compile(
     r"untitled( document)?|undefined|no title given|<[0-9a-f]+>|unbenannt|ohne titel|sans titre|sin título|"
@@ -36,7 +36,7 @@ _NO_AUTHOR = frozenset(
     "python-docx python-pptx openpyxl user author autor auteur admin administrator root owner unknown none "
     "anonymous".split()
 ) | {"apache poi", "microsoft office user", "windows user", "windows-benutzer", "utilisateur windows"}
-_MAIL_ADDRESS = re.compile(r" ?<[^<>\s]+@[^<>\s]+>")
+_MAIL_ADDRESS = re.compile(r" ?<[^<>@\s]+@[^<>\s]+>")
 _PLURAL = re.compile(r"\{(\w+)\}")
 
 

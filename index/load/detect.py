@@ -63,7 +63,7 @@ _OTHER_PARTS = (
     (re.compile(rb"ms-package\.xps|openxps"), "XPS document: save it as PDF"),
 )
 _OPEN_DOCUMENT = {b"text": "odt", b"presentation": "odp", b"spreadsheet": "ods"}
-_ROOT_ENTRY = re.compile(rb"<[^>]*full-path=[\"']/[\"'][^>]*>")
+_ROOT_ENTRY = re.compile(rb"<[^<>]*full-path=[\"']/[\"'][^<>]*>")
 _OPEN_TYPE = re.compile(rb"application/vnd\.oasis\.opendocument\.(\w+)")
 _TYPES, _MOST_TYPES = "[Content_Types].xml", 2**22
 _DOCUMENT_FOLDERS = ("word/", "ppt/", "xl/", "OEBPS/", "content.xml", "META-INF/")

@@ -63,8 +63,7 @@ def read_html(text: str) -> Extract:
     main = root.xpath("//main | //*[@role='main']")
     reader = _Reader()
     reader.read(root, main[0] if len(main) == 1 and main[0].xpath(_SEEN) else root)
-    if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
-        reader.notes.append("nested too deeply: what follows the 2048th level is not in the index")
+    reader.notes += depth_notes(parser)
     found = reader.finish(_SPACE.sub(" ", str(root.xpath("string(//head/title)"))).strip())
     said = {
         str(m.get("name") or m.get("property")).lower(): m.get("content") for m in root.iterfind(".//meta[@content]")
@@ -74,6 +73,12 @@ def read_html(text: str) -> Extract:
         author=author_of(next((said[name] for name in _AUTHOR if name in said), "")),
         date=day_of(next((said[name] for name in _DATE if name in said), "")),
     )
+
+
+def depth_notes(parser: html.HTMLParser) -> list[str]:
+    """Return a note where a parser of HTML has left out what is nested too deeply, which it says nowhere else."""
+    cut = any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log)
+    return ["nested too deeply: what follows the 2048th level is not in the index"] if cut else []
 
 
 class _Reader:

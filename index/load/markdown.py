@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
+from typing import Any
 
 import yaml
 from markdown_it import MarkdownIt
@@ -29,6 +31,8 @@ _KINDS = {
 }
 
 MAX_HEADING = 200
+_LONGEST_MARKED = 2000
+"""Characters of a heading with its markup; what is longer is a paragraph that happens to stand on a rule."""
 
 
 def extract_markdown(data: bytes, _limits: Limits) -> Extract:
@@ -42,8 +46,9 @@ def read_markdown(text: str) -> Extract:
 
     Lines that belong to none of these (link definitions, rules) become blocks too: nothing is lost.
     """
-    parser = MarkdownIt("commonmark").enable("table").use(front_matter_plugin)
-    tokens = parser.parse(text)
+    parser = MarkdownIt("commonmark").enable("table").disable("inline").use(front_matter_plugin)
+    definitions: dict[str, Any] = {}
+    tokens = parser.parse(text, definitions)
     starts = (*line_starts(text), len(text))
     sections = Sections()
     blocks: list[Block] = []
@@ -57,7 +62,7 @@ def read_markdown(text: str) -> Extract:
 
     done = 0
     lines = len(starts) - 1
-    for opens, closes, kind, level, words in _leaves(tokens):
+    for opens, closes, kind, level, words in _leaves(tokens, partial(_words, parser, definitions)):
         first, last = max(opens, done), min(closes, lines)
         if last <= first:
             continue
@@ -83,7 +88,7 @@ def _front_matter(tokens: list[Token]) -> dict[str, str]:
         return {}
     try:
         found = yaml.load(tokens[0].content, Loader=yaml.BaseLoader)  # noqa: S506 - makes nothing but strings
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):  # the document is read all the same, with this as its first block
         return {}
     if not isinstance(found, dict):
         return {}
@@ -96,7 +101,7 @@ def _value(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _leaves(tokens: list[Token]) -> Iterator[tuple[int, int, str, int, str]]:
+def _leaves(tokens: list[Token], read_heading: Callable[[str], str]) -> Iterator[tuple[int, int, str, int, str]]:
     """Yield first line, line after the last, kind, heading level and heading words of each block."""
     inside_head = False
     for token, following in zip_longest(tokens, tokens[1:]):
@@ -105,15 +110,22 @@ def _leaves(tokens: list[Token]) -> Iterator[tuple[int, int, str, int, str]]:
         kind = _KINDS.get(token.type)
         if kind and token.map:
             level = int(token.tag[1]) if kind == "heading" else 0
-            words = _words(following) if kind == "heading" and following else ""
-            if len(words) > MAX_HEADING:  # a paragraph that happens to stand on a rule
+            words = read_heading(following.content) if kind == "heading" and following else ""
+            if len(words) > MAX_HEADING:
                 kind, words = "text", ""
             if token.type == "tr_open" and inside_head:
                 kind = "header"
             yield token.map[0], token.map[1], kind, level, words
 
 
-def _words(inline: Token) -> str:
-    """Return a heading as it reads, without its markup."""
-    parts = (child.content if child.content else " " for child in inline.children or ())
+def _words(parser: MarkdownIt, definitions: dict[str, Any], marked: str) -> str:
+    """Return a heading as it reads, without its markup; links may be defined elsewhere.
+
+    Of all Markdown only headings are parsed to their words: it costs most of the time, and of hostile text too much.
+    """
+    if len(marked) > _LONGEST_MARKED:
+        return marked
+    children: list[Token] = []
+    parser.inline.parse(marked, parser, definitions, children)
+    parts = (child.content if child.content else " " for child in children)
     return " ".join("".join(parts).split())

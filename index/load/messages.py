@@ -20,8 +20,8 @@ _LONGEST = 2**32
 class ReadTask:
     """Read a file."""
 
-    file: str
-    """Where it is."""
+    seeds: str
+    """The folder in which it lies."""
     path: str
     """What it is called: relative to the seeds."""
     limits: Limits
@@ -35,7 +35,7 @@ class ReadTask:
 class DrawTask:
     """Draw a page of a PDF document."""
 
-    file: str
+    seeds: str
     path: str
     document: str
     """The document's path; the same as ``path`` where it is the file itself."""

@@ -23,6 +23,9 @@ _EMPTY_DOCUMENTS = ("2013-12-23T23:15:00Z", "2013-01-27T09:1", "2006-09-16T", "1
 """Beginnings of the times when the empty documents were made from which python-docx, python-pptx and Excel start."""
 
 
+_ENTITIES = "damaged: its XML declares entities, as no office program does"
+
+
 class Parts:
     """The parts of an archive by their names, which are the same in upper and lower case.
 
@@ -73,7 +76,7 @@ class Parts:
     def elements(self, name: str, *tags: str) -> Iterator[etree._Element]:
         """Yield the elements of a part that end, those with one of the local names ``tags``, and then forget them.
 
-        Raises Unreadable where the part is damaged or not there.
+        Raises Unreadable where the part is damaged, not there, or may be a bomb.
         """
         member = self._members.get(_plain(name))
         if member is None:
@@ -83,6 +86,8 @@ class Parts:
             for _, element in etree.iterparse(
                 stream, tag=wanted, resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
             ):
+                if element.getroottree().docinfo.internalDTD is not None:
+                    raise Unreadable(_ENTITIES)
                 yield element
                 element.clear()
                 parent = element.getparent()
@@ -97,7 +102,7 @@ def _plain(name: str) -> str:
 def parsed(data: bytes, name: str) -> etree._Element:
     """Return the root element of a part without comments. Raises Unreadable where it is no XML, or may be a bomb."""
     if b"<!ENTITY" in data:
-        raise Unreadable("damaged: its XML declares entities, as no office program does")
+        raise Unreadable(_ENTITIES)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     with _sound(name):
         return etree.fromstring(data, parser)
@@ -108,6 +113,8 @@ def _sound(name: str) -> Iterator[None]:
     """Turn the errors of a damaged part into Unreadable."""
     try:
         yield
+    except Unreadable:
+        raise
     except etree.XMLSyntaxError as error:
         raise Unreadable(f"damaged: {name} is no XML ({one_line(error.msg or 'it is empty')})") from error
     except DAMAGE as error:

@@ -214,7 +214,7 @@ class Readers:
         worker = self._free.get()
         try:
             for _ in range(RESTARTS + 1):
-                task = ReadTask(file=str(seeds / path), path=path, limits=self._limits, done=found.done)
+                task = ReadTask(seeds=str(seeds), path=path, limits=self._limits, done=found.done)
                 for message in worker.ask(task):
                     found.take(message)
                 if found.end is not None or found.current in task.done or self._closed.is_set():
@@ -236,19 +236,19 @@ class Readers:
             left_out=tuple(found.left_out.values()),
         )
 
-    def read_document(self, file: Path, path: str, document: str, limits: Limits | None = None) -> Reading:
-        """Return one document of a file called ``path``; ``limits`` take the place of those of these readers.
+    def read_document(self, seeds: Path, path: str, document: str, limits: Limits | None = None) -> Reading:
+        """Return one document of the file ``path`` of the seeds; ``limits`` take the place of those of these readers.
 
         Raises Unreadable with the reason why it can't be read.
         """
-        task = ReadTask(file=str(file), path=path, limits=limits or self._limits, only=document)
+        task = ReadTask(seeds=str(seeds), path=path, limits=limits or self._limits, only=document)
         answer = self._ask(task)
         assert isinstance(answer, Reading)
         return answer
 
-    def draw_page(self, file: Path, path: str, document: str, number: int, width: int) -> Picture:
+    def draw_page(self, seeds: Path, path: str, document: str, number: int, width: int) -> Picture:
         """Return page ``number`` of a PDF document as a picture ``width`` pixels wide. Raises Unreadable."""
-        task = DrawTask(file=str(file), path=path, document=document, limits=self._limits, number=number, width=width)
+        task = DrawTask(seeds=str(seeds), path=path, document=document, limits=self._limits, number=number, width=width)
         answer = self._ask(task)
         assert isinstance(answer, Picture)
         return answer

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -10,6 +13,49 @@ from index.errors import SeedsError
 from index.records import SeedFile, Skipped
 
 MAX_BYTES = 256 * 2**20
+
+UNSAFE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What stands in the name of no file that is read: it would end a line, command a terminal, or turn the letters of
+what is printed around it. The last are bytes that are no text."""
+
+
+def shown(name: str) -> str:
+    """Return a name that may hold anything as one that can be shown."""
+    return UNSAFE.sub("\N{REPLACEMENT CHARACTER}", name)
+
+
+def open_seed(seeds: Path, path: str) -> io.BufferedReader:
+    """Open a file of the seeds for reading, whatever its path has become since it was listed.
+
+    A pipe or device in its place is not waited for, and a link put into its way leads nowhere outside of ``seeds``.
+    Raises OSError where it is not there, no regular file, or lies outside.
+    """
+    where = seeds / path
+    if not stat.S_ISREG(where.stat().st_mode):
+        raise OSError(errno.EINVAL, "Not a regular file")
+    number = os.open(where, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        opened = os.fstat(number)
+        if not stat.S_ISREG(opened.st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file")
+        # looked at after it was opened: whatever happens to the path from here on, this is the file that was checked
+        if not os.path.samestat(opened, _within(where, seeds).stat()):
+            raise OSError(errno.ESTALE, "It was replaced while it was opened")
+        return os.fdopen(number, "rb")
+    except BaseException:
+        os.close(number)
+        raise
+
+
+def _within(where: Path, seeds: Path) -> Path:
+    """Return a path without links, which has to lie in ``seeds``."""
+    try:
+        resolved = where.resolve(strict=True)
+    except RuntimeError as error:  # a loop of links, before Python 3.13
+        raise OSError(errno.ELOOP, "Too many levels of symbolic links") from error
+    if not resolved.is_relative_to(seeds.resolve()):
+        raise OSError(errno.EPERM, "Link out of the seeds folder")
+    return resolved
 
 
 def walk(seeds: Path) -> tuple[list[SeedFile], list[Skipped]]:
@@ -42,7 +88,7 @@ def walk(seeds: Path) -> tuple[list[SeedFile], list[Skipped]]:
 
     def leave_out(path: Path, reason: str, end: str = "") -> None:
         name = path.relative_to(root).as_posix() + end
-        skipped.append(Skipped(source=name.encode("utf-8", "replace").decode("utf-8"), reason=reason))
+        skipped.append(Skipped(source=shown(name), reason=reason))
 
     def unreadable(error: OSError) -> None:
         leave_out(Path(str(error.filename)), f"folder can't be read ({error.strerror})", "/")
@@ -69,11 +115,14 @@ def _closed(folder: Path) -> str:
     """Return why a folder is not entered, or an empty string."""
     if folder.name.startswith("."):
         return "hidden folder"
-    if folder.is_symlink() or folder.resolve() != folder:  # a junction is no link to Python 3.11
-        return "link to a folder"
+    try:
+        if folder.is_symlink() or folder.resolve() != folder:  # a junction is no link to Python 3.11
+            return "link to a folder"
+    except (OSError, RuntimeError) as error:  # such as a path longer than the system takes
+        return f"folder can't be read ({getattr(error, 'strerror', None) or error})"
     if (folder / "build.lock").is_file() and (folder / "snapshots").is_dir():
         return "an index of SeedQA"
-    return "" if _is_unicode(folder.name) else "folder name is not valid Unicode"
+    return _odd_name(folder.name, "folder")
 
 
 def _is_unicode(name: str) -> bool:
@@ -84,12 +133,18 @@ def _is_unicode(name: str) -> bool:
     return True
 
 
+def _odd_name(name: str, what: str) -> str:
+    if not _is_unicode(name):
+        return f"{what} name is not valid Unicode"
+    return f"{what} name holds control characters: rename it" if UNSAFE.search(name) else ""
+
+
 def _look(path: Path, root: Path) -> tuple[str, int]:
     """Return why the file can't be a seed, or an empty string, and its size in bytes."""
     if path.name.startswith("."):
         return "hidden file", 0
-    if not _is_unicode(path.name):
-        return "file name is not valid Unicode", 0
+    if odd := _odd_name(path.name, "file"):
+        return odd, 0
     try:
         if path.is_symlink() and not path.resolve(strict=True).is_relative_to(root):
             return "link out of the seeds folder", 0

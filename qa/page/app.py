@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 import msgspec
@@ -276,12 +276,24 @@ class _Page:
         return listings.added(msgspec.convert(added, AddedFiles)), None
 
 
-def create_app(service: Service, *, max_upload: int, mcp: bool = False, root_path: str = "") -> FastAPI:
-    """Return the page with its API, and its MCP server if asked for, as an ASGI application.
+class App(NamedTuple):
+    """The page as an ASGI application, and what its server is to know of it."""
+
+    asgi: FastAPI
+    pending: Callable[[], int]
+    """Calls that wait in Gradio's queue."""
+    running: Callable[[], int]
+    """Calls from that queue that are being answered."""
+    scripts: tuple[str, ...]
+    """What the page puts into its document when it is open."""
+
+
+def create_app(service: Service, *, max_upload: int, mcp: bool = False, root_path: str = "") -> App:
+    """Return the page with its API, and its MCP server if asked for.
 
     ``max_upload`` is in bytes. Nothing here checks who is asking: see qa.guard.
     """
-    in_browser = {**texts.IN_BROWSER, "threshold": service.index.threshold}
+    script = _script(service)
     with CheckedBlocks(title=texts.TITLE, analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
         _Page(service, blocks)
         blocks.add_endpoints(service)
@@ -302,11 +314,17 @@ def create_app(service: Service, *, max_upload: int, mcp: bool = False, root_pat
         mcp_server=mcp,
         theme=gr.themes.Default(primary_hue="emerald", **_FONTS),
         css=_text("page.css"),
-        head=f"<script>const seedqaTexts = {json.dumps(in_browser)};\n{_text('page.js')}</script>",
+        head=f"<script>{script}</script>",
     )
     if mcp:
         tell_tools_in_json(blocks)
-    return app
+    return App(app, lambda: blocks.pending, lambda: blocks.running, (script,))
+
+
+def _script(service: Service) -> str:
+    """Return what the browser itself does."""
+    in_browser = {**texts.IN_BROWSER, "threshold": service.index.threshold}
+    return f"const seedqaTexts = {json.dumps(in_browser)};\n{_text('page.js')}"
 
 
 def _folders(paths: list[str]) -> list[str]:

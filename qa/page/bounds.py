@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from index.errors import QuestionError, SeedQAError
+from index.errors import Busy, QuestionError
 
 MAX_PASSAGES = 100
 MAX_PATTERNS, MAX_PATTERN = 100, 1000
@@ -17,6 +17,8 @@ AT_ONCE = 2 * (os.cpu_count() or 1)
 """Questions and passages worked on at a time, however they are asked for."""
 FILES_AT_ONCE = 2
 """The same for what reads files anew, verifications and pictures: one waits while the other is read."""
+UNDER_WAY, WAITING = 12, 36
+"""Calls that Gradio has at a time, and calls that wait, in front of it or in its own queue: about a second of work."""
 WAIT_SECONDS = 10.0
 """How long one waits for its turn."""
 
@@ -30,9 +32,9 @@ class Turns:
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """Wait until there are few enough others at work. Not to be nested. Raises SeedQAError where that lasts."""
+        """Wait until there are few enough others at work. Not to be nested. Raises Busy where that lasts."""
         if not self._free.acquire(timeout=WAIT_SECONDS):
-            raise SeedQAError("the server is busy; try again in a moment")
+            raise Busy("the server is busy; try again in a moment")
         try:
             yield
         finally:

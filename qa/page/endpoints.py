@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
-import json
 import logging
-import re
-import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Union, get_args, get_origin, get_type_hints
+from typing import Any, cast
 
 import gradio as gr
 import msgspec
+from gradio.blocks import BlocksConfig
 from gradio.events import api
 from gradio.route_utils import FnIndexInferError
 from gradio.utils import get_upload_folder
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from index.errors import QuestionError, SeedQAError
+from index.errors import (
+    BuildLocked,
+    Busy,
+    CitationError,
+    NotAllowed,
+    QuestionError,
+    SeedQAError,
+    SeedsError,
+    SnapshotMissing,
+    SourceError,
+)
 from qa.page import texts
+from qa.page.bounds import WAITING
+from qa.page.events import CALL, Call, trouble
 from qa.page.records import AddedFiles
 from qa.page.service import Service
+from qa.page.signatures import UploadedFile, as_json, bound, explained, name, shown
 
 ENDPOINTS = (
     "search", "open_passage", "page_picture", "verify_citation", "list_documents", "format_citation",
@@ -37,28 +47,17 @@ ENDPOINTS = (
 TOOLS = ("search", "open_passage", "verify_citation", "list_documents")
 """Those that are also tools of the MCP server."""
 
-AT_ONCE, WAITING = 4, 100
-"""Calls by way of the queue: how many of one endpoint run at a time, and how many of all may wait for that."""
+AT_ONCE = 4
+"""Calls of one endpoint by way of Gradio's queue that run at a time."""
 
 SESSIONS = 200
 """Sessions of which Gradio keeps what their pages show. Each call by way of the queue makes one of 0.1 MB."""
 
-_SHOWN = 60
-"""Characters of a wrong value that an error repeats."""
-
-_WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", type(None): "null"}
-
-
-class _Meta(TypedDict):
-    _type: Literal["gradio.FileData"]
-
-
-class UploadedFile(TypedDict):
-    """A file that was sent to ``/gradio_api/upload``; ``orig_name`` may be there, too: the name that it had."""
-
-    path: str
-    """What the upload returned."""
-    meta: _Meta
+_STATUS: dict[type[SeedQAError], int] = {
+    QuestionError: 422, CitationError: 422, SeedsError: 422, SourceError: 404, SnapshotMissing: 404, NotAllowed: 403,
+    BuildLocked: 409, Busy: 503,
+}  # fmt: skip
+"""What a call is answered with that can't be done as it is; other errors are the server's: 500."""
 
 
 class Told(gr.Error):
@@ -82,7 +81,22 @@ def told() -> Iterator[None]:
     except SeedQAError as error:
         raise Told(str(error)) from error
     except Exception as error:
-        raise gr.Error(texts.FAILED, title="") from error
+        trouble("a call failed", error)
+        raise gr.Error(texts.FAILED, title="", print_exception=False) from error
+
+
+class _Plan(BlocksConfig):
+    """The components of the page.
+
+    For each call without a session, which is every call of the API, Gradio writes out the settings of every component,
+    to recover them from "deep links", and keeps there what was sent. We have no such links, and it took most of the
+    time of a call.
+    """
+
+    def __copy__(self) -> BlocksConfig:
+        session: Any = super().__copy__()  # type: ignore[no-untyped-call]
+        session.config_for_block = lambda *_: {}
+        return cast("BlocksConfig", session)
 
 
 class CheckedBlocks(gr.Blocks):
@@ -95,6 +109,7 @@ class CheckedBlocks(gr.Blocks):
     def __init__(self, **settings: Any) -> None:
         self._signatures: dict[str, inspect.Signature] = {}
         super().__init__(**settings)
+        self.default_config = _Plan(self)
         self.state_session_capacity = SESSIONS
         self.queue(max_size=WAITING, default_concurrency_limit=AT_ONCE)
 
@@ -111,35 +126,71 @@ class CheckedBlocks(gr.Blocks):
             """
             return keep_uploaded(service, files)
 
-        for method in (*(getattr(service, name) for name in ENDPOINTS), add_files):
+        for method in (*(getattr(service, endpoint) for endpoint in ENDPOINTS), add_files):
             signature = self._signatures[method.__name__] = inspect.signature(method, eval_str=True)
             added = api(_endpoint(method), api_name=method.__name__, queue=False)
-            labels = [*_explained(method), _name(signature.return_annotation)]
+            labels = [*explained(method), name(signature.return_annotation)]
             for ident, label in zip([*added["inputs"], *added["outputs"]], labels, strict=True):
                 self.blocks[ident].label = label  # type: ignore[union-attr]
 
-    async def process_api(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    async def process_api(self, block_fn: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Answer a call; whatever goes wrong in it is one line."""
-        with told():
-            answer: dict[str, Any] = await super().process_api(*args, **kwargs)
-            return answer
+        call = _call_of(kwargs.get("request"))
+        if call is not None:
+            call.name = getattr(block_fn.fn, "__name__", "")
+        token = CALL.set(call)  # what comes by way of Gradio's queue is done in the context of its beginning
+        try:
+            with told():
+                answer: dict[str, Any] = await super().process_api(block_fn, *args, **kwargs)
+                return answer
+        except gr.Error as error:
+            if call is not None:
+                call.status = _status_of(error)
+            raise
+        finally:
+            CALL.reset(token)
+
+    @property
+    def pending(self) -> int:
+        """Calls by way of the queue that wait."""
+        return len(self._queue)
+
+    @property
+    def running(self) -> int:
+        """Calls by way of the queue that are being answered."""
+        return sum(job is not None for job in self._queue.active_jobs)
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
         """Return the inputs of a function as it gets them, each of the type that it says and all that were left out."""
         if block_fn.fn is None:  # what the browser does alone
             raise QuestionError(texts.NO_ENDPOINT)
         signature = self._signatures.get(block_fn.api_name)
-        checked = list(inputs) if signature is None else _bound(signature, inputs)
+        checked = list(inputs) if signature is None else bound(signature, inputs)
         if len(checked) < len(block_fn.inputs):
             raise QuestionError(f"{len(checked)} values were sent, expected {len(block_fn.inputs)}")
         _check_files(checked)
         try:
             prepared: list[Any] = await super().preprocess_data(block_fn, checked, *args, **kwargs)
         except gr.Error as error:
-            raise Told(str(error.message)) from error  # Gradio's own, of a number out of its range
+            raise QuestionError(str(error.message)) from error  # Gradio's own, of a number out of its range
         except (ValueError, TypeError, LookupError, AttributeError) as error:  # which speak of how the page is made
             raise QuestionError(texts.UNFIT) from error
         return prepared
+
+
+def _call_of(request: Any) -> Call | None:
+    """Return the call that a request of Gradio's or Starlette's belongs to."""
+    inner = getattr(request, "request", request)
+    call = getattr(inner, "scope", {}).get("seedqa")
+    return call if isinstance(call, Call) else None
+
+
+def _status_of(error: BaseException) -> int:
+    """Return the status of an answer that tells of an error, or 0 where the error is the server's."""
+    if not isinstance(error, Told):
+        return 0
+    cause = error.__cause__
+    return next((status for kind, status in _STATUS.items() if isinstance(cause, kind)), 0)
 
 
 def keep_uploaded(service: Service, files: Sequence[Mapping[str, Any]]) -> AddedFiles:
@@ -165,78 +216,12 @@ def _endpoint(method: Callable[..., Any]) -> Callable[..., Any]:
         return msgspec.to_builtins(method(*args))
 
     signature = inspect.signature(method, eval_str=True)
-    shown = signature.replace(return_annotation=_as_json(signature.return_annotation))
+    shown = signature.replace(return_annotation=as_json(signature.return_annotation))
     endpoint.__signature__ = shown  # type: ignore[attr-defined]
     endpoint.__annotations__ = {name: p.annotation for name, p in shown.parameters.items()} | {
         "return": shown.return_annotation
     }
     return endpoint
-
-
-def _explained(method: Callable[..., Any]) -> list[str]:
-    """Return what the docstring of a method says of each of its parameters."""
-    arguments = (inspect.getdoc(method) or "").partition("\nArgs:\n")[2]
-    return re.findall(r"^ {4}\w+: (.+)$", arguments, re.MULTILINE)
-
-
-def _name(kind: Any) -> str:
-    """Return a type as it is written."""
-    return str(kind.__name__) if isinstance(kind, type) and not get_args(kind) else re.sub(r"\w+\.", "", str(kind))
-
-
-def _as_json(kind: Any) -> Any:
-    """Return a type whose records are dictionaries, as they are in JSON.
-
-    Of a dataclass Gradio's schema tells the defaults, but not that every field is always there.
-    """
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        typed_dict: Any = TypedDict
-        return typed_dict(kind.__name__, {name: _as_json(of) for name, of in get_type_hints(kind).items()})
-    origin, arguments = get_origin(kind), tuple(_as_json(argument) for argument in get_args(kind))
-    if origin is None or origin is Literal:
-        return kind
-    return Union[arguments] if origin in (Union, types.UnionType) else origin[arguments]  # noqa: UP007 - no literal
-
-
-def _bound(signature: inspect.Signature, values: Sequence[Any]) -> list[Any]:
-    """Return a value for each parameter. Raises QuestionError where one is missing, too many, or of the wrong type."""
-    parameters = list(signature.parameters.values())
-    if len(values) > len(parameters):
-        raise QuestionError(
-            f"{len(values)} values were sent, expected at most {len(parameters)}: "
-            f"{', '.join(signature.parameters) or 'none'}"
-        )
-    bound = list(values)
-    for parameter in parameters[len(values) :]:
-        if parameter.default is parameter.empty:
-            raise QuestionError(f"{parameter.name} is missing, expected {_words(parameter.annotation)}")
-        bound.append(parameter.default)
-    for parameter, value in zip(parameters, bound, strict=True):
-        try:
-            msgspec.convert(value, parameter.annotation)
-        except msgspec.ValidationError as error:
-            raise QuestionError(
-                f"{parameter.name} is {_shown(value)}, expected {_words(parameter.annotation)}"
-            ) from error
-    return bound
-
-
-def _shown(value: Any) -> str:
-    """Return the beginning of a value, as it was sent."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def _words(kind: Any) -> str:
-    """Return a type as a reader would name it."""
-    arguments = get_args(kind)
-    if get_origin(kind) in (Union, types.UnionType):
-        return " or ".join(_words(argument) for argument in arguments)
-    if get_origin(kind) is Literal:
-        return " or ".join(map(str, arguments))
-    if get_origin(kind) is list:
-        return "a list of uploaded files" if arguments == (UploadedFile,) else f"a list of {_words(arguments[0])}s"
-    return _WORDS[kind]
 
 
 def _check_files(values: list[Any]) -> None:
@@ -255,7 +240,7 @@ def _check_uploaded(path: Any) -> None:
         found = Path(path).resolve(strict=True)
         if found.is_file() and found.is_relative_to(Path(get_upload_folder()).resolve()):
             return
-    raise QuestionError(f"file {_shown(path)} was not uploaded; send it to /gradio_api/upload")
+    raise QuestionError(f"file {shown(path)} was not uploaded; send it to /gradio_api/upload")
 
 
 def _unknown(request: Request, error: Exception) -> Response:

@@ -4,7 +4,7 @@
 const seedqa = (() => {
   "use strict";
 
-  const RECENT = "seedqa.recent", KEPT = 8, TOP = 10;
+  const RECENT = "seedqa.recent", KEPT = 8, TOP = 10, PATIENCE = 3;
   const narrow = matchMedia("(max-width: 900px)"); // as in page.css: there the source covers the answers
   const parts = {}; // id of a piece of the page -> the values that Gradio draws it from
   let opener = null; // the button that opened the source, and where it was
@@ -41,6 +41,22 @@ const seedqa = (() => {
     document.body.append(note);
     setTimeout(() => note.remove(), 2500);
   }
+
+  // A server that is busy says when to ask again; a few times that is done here, and then told.
+  const send = window.fetch.bind(window);
+  window.fetch = async (...request) => {
+    for (let again = 0; ; again++) {
+      const response = await send(...request);
+      const after = response.status === 503 && response.headers.get("retry-after");
+      if (!after) return response;
+      if (again === PATIENCE || typeof request[0] !== "string" && !(request[0] instanceof URL)) {
+        idle();
+        toast(seedqaTexts.busy);
+        return response;
+      }
+      await new Promise((resume) => setTimeout(resume, 1000 * after * (1 + Math.random())));
+    }
+  };
 
   // Calls a named endpoint, the one that programs use.
   async function call(name, values) {

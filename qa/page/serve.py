@@ -5,25 +5,24 @@ Gradio takes seconds to load. What can be wrong is told before that, and the ind
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import ipaddress
 import os
 import re
-import signal
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from urllib.parse import quote
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import LOGGING_CONFIG
 
 from index.encode import Encoder
 from index.errors import SeedQAError, SettingsError
@@ -33,8 +32,15 @@ from index.records import Progress, no_progress
 from qa.config import Settings
 from qa.engine import Index
 from qa.guard import Guard, Login
+from qa.page.admission import Admission
+from qa.page.events import note
+from qa.page.front import Front
+from qa.page.policy import Policy
+from qa.page.probes import METRICS, PROBES, Probes
+from qa.page.server import GRACE, Connection, Server, make_room
 from qa.page.service import Service
 from qa.page.streams import Streams
+from qa.page.watch import Watch, logged
 from qa.rebuild import Rebuilder
 from qa.watch import Watcher
 
@@ -44,20 +50,20 @@ MAX_BODY = 2**20
 """Bytes of a request that is no upload."""
 MAX_UPLOADS = 3
 """Of the largest upload: how much may wait to be added; Gradio takes away after an hour what was not."""
-PATIENCE, GRACE = 1.0, 5
-"""Seconds that streams and other answers have to end in when the server ends."""
-_ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]*[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+_ROOT_PATH = re.compile(r"(?:/\.*[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
 PATHS = (
     "/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/gradio_api/info", "/gradio_api/openapi.json",
     "/gradio_api/heartbeat", "/gradio_api/queue/join", "/gradio_api/queue/data", "/gradio_api/queue/status",
-    "/gradio_api/cancel", "/gradio_api/reset", "/gradio_api/app_id",
+    "/gradio_api/cancel", "/gradio_api/reset", "/gradio_api/app_id", *PROBES,
 )  # fmt: skip
 UPLOAD = "/gradio_api/upload"
 UPLOAD_PATHS = (UPLOAD, "/gradio_api/upload_progress")
 PREFIXES = ("/assets/", "/static/", "/svelte/", "/gradio_api/run/", "/gradio_api/call/", "/gradio_api/heartbeat/")
 MCP_PATHS = ("/gradio_api/mcp", "/gradio_api/mcp/", "/gradio_api/mcp/http", "/gradio_api/mcp/http/")
 """Gradio's routes that the page, the API and the MCP server need; others (files, proxies, streams) are not there."""
+CALLS = ("/gradio_api/run/", "/gradio_api/call/", "/gradio_api/queue/join", "/gradio_api/mcp")
+"""Where work is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +84,20 @@ class Serving:
     read_only: bool = False
     max_upload: int = MAX_BYTES
     """Bytes of one upload."""
+    log: str | None = None
+    """File for lines of JSON on what happens, or ``-`` for standard error."""
+    log_questions: bool = False
+    """Questions stand in the log."""
 
     @property
     def private(self) -> bool:
         """Only whoever sits at this computer can reach the page, as far as can be told."""
         return is_loopback(self.host) and not self.allowed_hosts and not self.root_path
+
+    @property
+    def measured(self) -> bool:
+        """What the server counts can be read: by whoever has logged in, or sits at this computer."""
+        return self.private or self.login is not None
 
     @property
     def address(self) -> str:
@@ -106,28 +121,62 @@ def run(
     without its model.
     """
     _check(serving)
+    watch = Watch(questions=serving.log_questions)
     with (
         closing(_bind(serving)) as listener,
-        _opened(settings, serving, progress or nullcontext(no_progress), encoder) as service,
+        logged(serving.log),
+        _opened(settings, serving, progress or nullcontext(no_progress), encoder, watch) as service,
         _without_gradio_settings() as uploads,
     ):
         threading.Thread(target=_warm_up, args=(service.index,), name="warm-up", daemon=True).start()
         from qa.page.app import create_app  # noqa: PLC0415 - loads Gradio, which reads its settings at once
 
-        app = create_app(service, max_upload=serving.max_upload, mcp=serving.mcp, root_path=serving.root_path)
-        streams = Streams(app)
-        config = uvicorn.Config(
-            _below(serving.root_path, _guarded(streams, serving, uploads)),
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=GRACE,
-            ssl_certfile=serving.certificate,
-            ssl_keyfile=serving.key,
+        page = create_app(service, max_upload=serving.max_upload, mcp=serving.mcp, root_path=serving.root_path)
+        streams = Streams(page.asgi)
+        admission = Admission(streams, prefixes=CALLS, queued=page.pending)
+        metrics = watch.count(service, IndexPaths(settings.index), admission) if serving.measured else None
+        probes = Probes(
+            admission, check=partial(_look, service.index), ending=lambda: admission.closed, metrics=metrics
         )
+        guarded = Policy(_guarded(probes, serving, uploads), extra=page.scripts)
         lines = _greeting(serving, listener.getsockname()[1])
-        _Server(config, lambda: tell("\n".join(lines)), streams.leave).run(sockets=[listener])
+
+        def ready() -> None:
+            note("started", address=lines[0].rpartition(" ")[2], snapshot=service.index.manifest.id)
+            tell("\n".join(lines))
+
+        def idle() -> bool:
+            return admission.idle and not page.running()
+
+        def ending() -> None:
+            note("stopping", under_way=admission.under_way + page.running(), waiting=admission.queued)
+            admission.close()
+
+        make_room()
+        config = _config(_below(serving.root_path, Front(guarded, watch.request)), serving)
+        Server(config, ready=ready, ending=ending, idle=idle, leave=streams.leave).run(sockets=[listener])
+        note("stopped")
+
+
+def _config(app: ASGIApp, serving: Serving) -> uvicorn.Config:
+    """Return how uvicorn serves an application."""
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        log_config=None if serving.log else LOGGING_CONFIG,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE,
+        ssl_certfile=serving.certificate,
+        ssl_keyfile=serving.key,
+    )
+
+
+def _look(index: Index) -> None:
+    """Ask the index something. Raises SeedQAError where it does not answer."""
+    index.search("ready", k=1)
 
 
 def _greeting(serving: Serving, port: int) -> list[str]:
@@ -143,6 +192,16 @@ def _greeting(serving: Serving, port: int) -> list[str]:
     return lines
 
 
+def _paths(serving: Serving) -> tuple[str, ...]:
+    """Return the paths at which there is something, beside those that begin with one of PREFIXES."""
+    return (
+        *PATHS,
+        *(() if serving.read_only else UPLOAD_PATHS),
+        *(MCP_PATHS if serving.mcp else ()),
+        *((METRICS,) if serving.measured else ()),
+    )
+
+
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
     """Stand in for the page."""
 
@@ -152,12 +211,13 @@ def _guarded(app: ASGIApp, serving: Serving, uploads: Path | None = None) -> Gua
         app,
         hosts={*LOOPBACK, *serving.allowed_hosts, *({serving.host} - ANY)},
         login=serving.login,
-        paths=PATHS + (() if serving.read_only else UPLOAD_PATHS) + (MCP_PATHS if serving.mcp else ()),
+        paths=_paths(serving),
         prefixes=PREFIXES,
         max_body=MAX_BODY,
         upload_paths=(UPLOAD,),
         max_upload=serving.max_upload,
         any_address=serving.host in ANY,
+        open_paths=PROBES,
         uploads=uploads,
         max_uploads=MAX_UPLOADS * serving.max_upload,
     )
@@ -190,33 +250,6 @@ def _without_gradio_settings() -> Iterator[Path]:
     with TemporaryDirectory(prefix="seedqa-", ignore_cleanup_errors=True) as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads
         yield Path(uploads)
-
-
-class _Server(uvicorn.Server):
-    """A server that says when it answers, ends its streams when it ends, and for which SIGTERM is no failure."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], leave: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-        self._leave = leave
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, then say so."""
-        await super().startup(sockets)
-        if self.started:
-            self._ready()
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End the server, and the process with it: by uvicorn's way SIGTERM would kill it before it has tidied up."""
-        if sig == signal.SIGTERM:
-            self.should_exit = True
-        else:
-            super().handle_exit(sig, frame)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish what is under way; open pages keep their streams open and are left after a second."""
-        asyncio.get_running_loop().call_later(PATIENCE, self._leave)
-        await super().shutdown(sockets)
 
 
 def _check(serving: Serving) -> None:
@@ -277,7 +310,11 @@ def _bind(serving: Serving) -> socket.socket:
 
 @contextmanager
 def _opened(
-    settings: Settings, serving: Serving, progress: AbstractContextManager[Progress], encoder: Encoder | None
+    settings: Settings,
+    serving: Serving,
+    progress: AbstractContextManager[Progress],
+    encoder: Encoder | None,
+    watch: Watch,
 ) -> Iterator[Service]:
     """Open the index and what changes it, and let go of all when done."""
     with ExitStack() as stack:
@@ -295,6 +332,7 @@ def _opened(
                     model=settings.model,
                     backend=settings.backend,
                     limits=settings.limits,
+                    observe=watch.build,
                 )
             )
         )
@@ -308,4 +346,5 @@ def _opened(
             watcher,
             read_only=serving.read_only,
             private=serving.private,
+            observe=watch.question,
         )

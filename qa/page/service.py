@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from index.compare import Difference, diff
-from index.errors import QuestionError, SeedQAError, SeedsError
+from index.errors import NotAllowed, QuestionError, SeedQAError, SeedsError
 from index.layout import IndexPaths
 from index.lock import lock
 from index.records import Skipped
@@ -27,6 +27,7 @@ from qa.feedback import Feedback, judgement
 from qa.page import uploads
 from qa.page.bounds import FILES_AT_ONCE, Turns, check_size, check_whole
 from qa.page.discretion import Discretion, discreet
+from qa.page.questions import Asked, asking, unobserved
 from qa.page.records import AddedFiles, EarlierSnapshot, IndexStatus
 from qa.question import check_question
 from qa.rebuild import BuildState, Rebuilder
@@ -45,8 +46,9 @@ class Service:
         *,
         read_only: bool = False,
         private: bool = True,
+        observe: Callable[[Asked], None] = unobserved,
     ) -> None:
-        """Serve ``index``, which is kept in ``root``.
+        """Serve ``index``, which is kept in ``root``; ``observe`` is told of every question.
 
         ``private`` says that only whoever sits at this computer can ask: they may have another folder of it
         indexed, and so read, and are told where things are on it. Others are told the names of folders only.
@@ -60,6 +62,7 @@ class Service:
         self._feedback = Feedback(root)
         self._turns, self._file_turns = Turns(), Turns(FILES_AT_ONCE)
         self._placing = threading.Lock()
+        self._observe = observe
         self.discretion = Discretion(self._roots, private=private)
 
     def _roots(self) -> Iterator[Path]:
@@ -87,12 +90,13 @@ class Service:
             documents: Paths or patterns with * and ?; only documents whose path matches one may answer.
             threshold: Confidence from 0 to 1 below which an answer counts as not found; the server's own if left out.
         """
-        with self._turns.one():
-            return self._answer(question, k, documents, threshold)
+        return self._answer(question, k, documents, threshold)
 
     def _answer(self, question: str, k: int, documents: list[str] | None, threshold: float | None) -> Answer:
-        check_size(k, documents or ())
-        answer = self.index.search(question, k=k, documents=documents or None, threshold=threshold)
+        with asking(question, self._observe) as answered, self._turns.one():
+            check_size(k, documents or ())
+            answer = self.index.search(question, k=k, documents=documents or None, threshold=threshold)
+            answered(answer)
         return replace(answer, notes=tuple(map(self.discretion.line, answer.notes)))
 
     @discreet
@@ -192,10 +196,10 @@ class Service:
         """
         if style not in ("markdown", "json"):
             raise QuestionError(f"style is {style!r}, expected markdown or json")
+        answer = self._answer(question, k, documents, threshold)
+        if style == "json":
+            return answer.to_json(indent=2)
         with self._turns.one():
-            answer = self._answer(question, k, documents, threshold)
-            if style == "json":
-                return answer.to_json(indent=2)
             checks = {check.link: check.status for check in self.index.verify_answer(answer)}
         return export.answer_markdown(answer, checks)
 
@@ -346,7 +350,7 @@ class Service:
 
     def _check_changeable(self) -> None:
         if self.read_only:
-            raise SeedQAError("the index can't be changed here: the page was started with --read-only")
+            raise NotAllowed("the index can't be changed here: the page was started with --read-only")
 
 
 def _utc(seconds: float) -> str:

@@ -115,6 +115,7 @@ WATCHING = "yes: changes are indexed by themselves"
 FAILED = "this failed; the error output of the server says why"
 UNFIT = "what was sent is not of the kind that is expected; the endpoints are described in /gradio_api/info"
 NO_ENDPOINT = "there is no endpoint of that name; /gradio_api/info lists them"
+ENDING = "the server is being stopped; ask again when it is back"
 BUSY = "too many calls are waiting already; try again in a moment"
 
 STAGE_NAMES = dict(
@@ -286,6 +287,7 @@ def added(files: AddedFiles) -> str:
 IN_BROWSER = {
     "searching": SEARCHING,
     "noAnswer": NO_ANSWER,
+    "busy": BUSY,
     "jsonFile": JSON_FILE,
     "markdownFile": MARKDOWN_FILE,
     "form": ASK_FORM,

@@ -11,7 +11,7 @@ from index.load.assemble import Assembly
 from index.load.books.opf import CONTENTS, COVER, Entry, Package, read_package
 from index.load.clean import counted, verbatim_words
 from index.load.decode import decode
-from index.load.html import read_html
+from index.load.html import depth_notes, read_html
 from index.load.join import LEVELS, append
 from index.load.limits import Limits, Unreadable
 from index.load.parts import Parts
@@ -74,7 +74,7 @@ class _Book:
         if path and self._package.media_types.get(path, "") not in _READ:
             self._others += 1
             return
-        root = _tree(self._parts, path)
+        root, notes = _tree(self._parts, path)
         if root is None:
             self._missing.append(number)
             return
@@ -86,7 +86,7 @@ class _Book:
         levels = _prepare(root)
         self._pictures += sum(1 for _ in root.iter("img", "{*}image"))
         found = read_html(etree.tostring(root, method="html", encoding="unicode"))
-        self._notes += [f"chapter {number}: {note}" for note in found.notes]
+        self._notes += [f"chapter {number}: {note}" for note in (*notes, *found.notes)]
         self._append(number, path, found, levels)
 
     def _kind(self, path: str, root: etree._Element) -> str:
@@ -167,8 +167,8 @@ def _letters(words: str) -> str:
     return "".join(filter(str.isalnum, words)).casefold()
 
 
-def _tree(parts: Parts, path: str) -> etree._Element | None:
-    """Return the root of a chapter: of XHTML, or of HTML where it is not well-formed; None where none can be read.
+def _tree(parts: Parts, path: str) -> tuple[etree._Element | None, list[str]]:
+    """Return the root of a chapter, and notes: of XHTML, or of HTML where it is not well-formed; else None.
 
     Entities stay as they are: those of HTML are known to its reader, and no others are expanded.
     """
@@ -176,12 +176,13 @@ def _tree(parts: Parts, path: str) -> etree._Element | None:
     try:
         data = parts.read(path)
         with suppress(etree.XMLSyntaxError):  # a chapter that is no XML is common, and read as browsers do
-            return etree.fromstring(data, parser)
+            return etree.fromstring(data, parser), []
         text, _ = decode(data, html=True)
         loose = html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
-        return html.document_fromstring(text.encode("utf-8", "replace"), parser=loose)
+        root = html.document_fromstring(text.encode("utf-8", "replace"), parser=loose)
     except (Unreadable, etree.ParserError, etree.XMLSyntaxError):
-        return None
+        return None, []
+    return root, depth_notes(loose)
 
 
 def _prepare(root: etree._Element) -> dict[str, list[int]]:

@@ -17,6 +17,8 @@ from index.load.limits import Unreadable
 BROKEN = (HeaderParseError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
 """What the standard library raises over messages that no program should have written; each was met."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_LONGEST = 20_000
+"""Characters of a header that is parsed: the standard library takes time by the square of them."""
 
 
 def header(message: Message, name: str) -> str:
@@ -30,6 +32,8 @@ def parsed_header(message: Message, name: str) -> BaseHeader | str | None:
     for key, value in message.raw_items():
         if key.lower() == name:
             raw = "".join(_readable(str(value)).splitlines())
+            if len(raw) > _LONGEST:
+                return raw
             try:
                 found: BaseHeader = policy.default.header_factory(name, raw)
                 str(found)

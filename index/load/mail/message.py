@@ -12,7 +12,7 @@ from lxml import etree, html
 from index.load.archive import Member, apart, left_over
 from index.load.assemble import LINE, PARAGRAPH, Assembly
 from index.load.clean import counted, verbatim_words
-from index.load.html import read_html
+from index.load.html import depth_notes, read_html
 from index.load.join import append
 from index.load.limits import Limits, Unreadable
 from index.load.mail.headers import day, header, people
@@ -52,9 +52,10 @@ def extract_mail(data: bytes, limits: Limits) -> Extract:
     for body in parts.bodies:
         text = text_of(body)
         if body.get_content_type() == "text/html":
-            found = read_html(_without_layout(verbatim_words(text)))
+            plain, notes = _without_layout(verbatim_words(text))
+            found = read_html(plain)
             append(assembly, found, 1)
-            assembly.notes += found.notes
+            assembly.notes += dict.fromkeys((*notes, *found.notes))
         else:
             text, encrypted, signed = without_armour(_typed(body, text))
             sealed, signatures = sealed or encrypted > 0, signatures + signed
@@ -98,21 +99,21 @@ def _whose(message: Message) -> str:
     return words.strip() or "of unknown origin"
 
 
-def _without_layout(text: str) -> str:
-    """Return HTML without the tables that only place things beside or below each other, as most mail has."""
+def _without_layout(text: str) -> tuple[str, list[str]]:
+    """Return HTML without the tables that only place things beside or below each other, as most mail has, and notes."""
     if "<table" not in text.lower():
-        return text
+        return text, []
     parser = html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
     try:
         root = html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError):
-        return text
+        return text, []
     layout = {table for table in root.iter("table") if _is_layout(table)}
     for element in list(root.iter(*_CELLS)):
         table = element if element.tag == "table" else next(element.iterancestors("table", "div"), None)
         if table in layout or (table is not None and table.tag == "div"):
             element.tag = "div"
-    return str(etree.tostring(root, method="html", encoding="unicode"))
+    return str(etree.tostring(root, method="html", encoding="unicode")), depth_notes(parser)
 
 
 def _is_layout(table: etree._Element) -> bool:

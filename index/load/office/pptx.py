@@ -37,6 +37,8 @@ _AUTO_STYLES = {"arabic": "1", "alphaLc": "a", "alphaUc": "A", "romanLc": "i", "
 _AUTO_FORMS = {"Period": "{}. ", "ParenR": "{}) ", "ParenBoth": "({}) ", "Plain": "{} "}
 _BANDS = 20
 """Shapes whose upper edges lie within this part of the slide's height stand beside each other."""
+_BROKEN = (PythonPptxError, ValueError, AttributeError)
+"""What python-pptx raises over elements that lack a part of their own, or are others than the schema demands."""
 _PART, _SLIDE = 2, 3
 """Levels of the headings: a slide that opens a part of the talk, and any other."""
 
@@ -61,12 +63,12 @@ def extract_pptx(data: bytes, limits: Limits) -> Extract:
         try:
             slide = slides.part.related_slide(name)
             layout = _Layout(slide)
-        except (*DAMAGE, PythonPptxError):
+        except (*DAMAGE, *_BROKEN):
             reader.assembly.notes.append(f"slide {number} is damaged and left out")
             continue
         try:
             reader.slide(slide, layout, number)
-        except (PythonPptxError, ValueError):  # elements lack a part of their own, or say what no schema allows
+        except _BROKEN:
             reader.assembly.notes.append(f"slide {number} is damaged: what follows on it is left out")
     return reader.finish(package.facts)
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from index.load.pdf.headings import bare
 from index.load.pdf.layout import Line
 
-_LEADER = re.compile(r"\s*(?:(?:[.·․_]\s?){4,}|(?:…\s?){2,})\s*")
+_LEADER = re.compile(r"(?<!\s)\s*(?:(?:[.·․_]\s?){4,}|(?:…\s?){2,})\s*")
 _ENTRY = re.compile(r"(?:\d{1,4}|[ivxlc]{1,7}|[A-Z]{0,2}[-.–]?\d{1,4})", re.IGNORECASE)
 _NAMES = frozenset(
     "contents tableofcontents inhalt inhaltsverzeichnis sommaire tabledesmatières índice indice contenido sommario "

@@ -27,6 +27,8 @@ _CAPITALS = re.compile(
     r"|(?:ABSTRACT|INTRODUCTION|SUMMARY|CONCLUSIONS?|REFERENCES|BIBLIOGRAPHY|APPENDIX|ACKNOWLEDGE?MENTS?)$"
 )
 _CAPTION = re.compile(r"(?:fig|tab|abb|listing|algorithm|scheme|box|exhibit)\w*\.?\s*\d", re.IGNORECASE)
+_LONGEST = 500
+"""Characters of a line in whose front a number is looked for; what is longer is no heading."""
 _LARGE = 1.12
 """A heading by its size alone is this much larger than most of the text."""
 
@@ -47,12 +49,16 @@ def bare(text: str) -> str:
     return _ODD.sub("", text.casefold())
 
 
+def _unnumbered(text: str) -> str:
+    return bare(text if len(text) > _LONGEST else _NUMBER.sub("", text, count=1))
+
+
 def mark_outline(pages: Sequence[Sequence[Line]], entries: Sequence[Entry]) -> int:
     """Mark the lines that the outline names with the level of their entry; return how many entries were found."""
     found = 0
     plain: dict[int, list[str]] = {}
     for entry in entries:
-        wanted = {bare(entry.title), bare(_NUMBER.sub("", entry.title, count=1))} - {""}
+        wanted = {bare(entry.title), _unnumbered(entry.title)} - {""}
         for page in (entry.page, entry.page + 1):
             if not 0 <= page < len(pages):
                 continue
@@ -73,7 +79,7 @@ def _lines_of(plain: Sequence[str], wanted: set[str], lines: Sequence[Line]) -> 
     for at, first in enumerate(plain):
         if not first:
             continue
-        starts = {first, bare(_NUMBER.sub("", lines[at].text, count=1))}
+        starts = {first, _unnumbered(lines[at].text)}
         for count in range(1, min(4, len(plain) - at + 1)):
             rest = "".join(plain[at + 1 : at + count])
             if any(start + rest in wanted for start in starts):

@@ -39,7 +39,7 @@ def recogniser(languages: str, beat: Callable[[], None]) -> Callable[[bytes], Le
 def recognise(png: bytes, *, languages: str = "eng") -> Letters:
     """Return the letters of a picture. Raises Unreadable where Tesseract fails or lacks a language."""
     pytesseract = import_module("pytesseract")
-    image = Image.open(io.BytesIO(png))
+    image = Image.open(io.BytesIO(png), formats=("PNG",))
     try:
         found = pytesseract.image_to_data(image, lang=languages, output_type=pytesseract.Output.DICT)
     except pytesseract.TesseractError as error:

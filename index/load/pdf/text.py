@@ -17,13 +17,13 @@ from index.load.pdf.layout import Line, PageLines
 Boxes = NDArray[np.uint16]
 
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-_LAST_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*-$")
+_LAST_WORD = re.compile(r"(?<![^\W\d_])(?<![^\W\d_]-)[^\W\d_]+(?:-[^\W\d_]+)*-$")
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 _SPACES = re.compile(r"\s\s+")
 _ELIDED = frozenset("and or und oder bzw et ou y o e to bis sowie".split())
 """Words after which a hyphen at the end of a line stands for an elided part: pre- and postwar."""
 _WIDE_LETTER = re.compile(r"[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60]")
-_ADDRESS = re.compile(r"(?:(?:https?|ftp):|\w+://|www\.)\S*$")
+_ADDRESS = re.compile(r"(?:https?|ftp):|(?<!\w)\w+://|www\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +135,13 @@ class Joiner:
             return 0, ""
         if _WIDE_LETTER.match(upper[-1]) and _WIDE_LETTER.match(lower[0]):
             return 0, ""
-        if _ADDRESS.search(upper) and (upper[-1] in "/._?&=#%~" or lower.startswith("//")) and lower[0] not in "(<[":
+        if _ends_in_address(upper) and (upper[-1] in "/._?&=#%~" or lower.startswith("//")) and lower[0] not in "(<[":
             return 0, ""
         return 0, " "
 
     def _hyphen(self, upper: str, lower: str) -> tuple[int, str]:
         left, right = _LAST_WORD.search(upper), _FIRST_WORD.match(lower)
-        if _ADDRESS.search(upper) or (upper[-2].isdigit() and not lower[:1].isspace()):
+        if _ends_in_address(upper) or (upper[-2].isdigit() and not lower[:1].isspace()):
             return 0, ""
         if upper[-2].isspace():
             return 0, " "
@@ -154,3 +154,8 @@ class Joiner:
         if apart > joined or (not joined and "-" in before):
             return 0, ""
         return 1, ""
+
+
+def _ends_in_address(upper: str) -> bool:
+    """Tell whether the last word of a line is a web address, which goes on in the next without a space."""
+    return not upper[-1:].isspace() and _ADDRESS.search(upper.rsplit(maxsplit=1)[-1]) is not None

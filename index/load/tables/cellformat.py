@@ -56,6 +56,8 @@ _COLOUR = re.compile(
     r"(?:black|blue|cyan|green|magenta|red|white|yellow|colou?r ?[0-9]+|dbnum[0-9]|natnum[0-9].*)", re.I
 )
 _LAST_DAY = 2_958_466
+_LONGEST = 1000
+"""Characters of a code; Excel allows 255."""
 
 
 class _Rare(ValueError):
@@ -95,6 +97,8 @@ class _Moment:
 def formatter(code: str, *, from_1904: bool = False) -> Callable[[float], Shown]:
     """Return what shows numbers in the format ``code``; ``from_1904`` is the workbook's calendar."""
     try:
+        if len(code) > _LONGEST:
+            raise _Rare(code[:_LONGEST])
         sections = [_section(part) for part in _sections(code)]
     except _Rare:
         return lambda value: (general(value), NUMBER)

@@ -14,6 +14,7 @@ import random
 import sys
 import time
 import traceback
+import warnings
 import zipfile
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -124,6 +125,7 @@ def unguided(name: str, seconds: int, findings: Path) -> None:
 
 def main() -> None:
     """Fuzz one target."""
+    warnings.simplefilter("ignore")  # of names that stand twice in an archive, above all
     name, seconds, corpus, findings, stopped = sys.argv[1:]
     if find_spec("atheris") is not None:
         guided(name, int(seconds), Path(corpus), Path(findings), Path(stopped))

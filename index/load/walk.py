@@ -7,6 +7,7 @@ import io
 import os
 import re
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from index.errors import SeedsError
@@ -30,32 +31,48 @@ def open_seed(seeds: Path, path: str) -> io.BufferedReader:
     A pipe or device in its place is not waited for, and a link put into its way leads nowhere outside of ``seeds``.
     Raises OSError where it is not there, no regular file, or lies outside.
     """
-    where = seeds / path
+    root = seeds.resolve()
+    where = _within(seeds / path, root)
     if not stat.S_ISREG(where.stat().st_mode):
         raise OSError(errno.EINVAL, "Not a regular file")
-    number = os.open(where, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    number = _opened(root, where.relative_to(root).parts)
     try:
-        opened = os.fstat(number)
-        if not stat.S_ISREG(opened.st_mode):
+        if not stat.S_ISREG(os.fstat(number).st_mode):  # it was replaced meanwhile
             raise OSError(errno.EINVAL, "Not a regular file")
-        # looked at after it was opened: whatever happens to the path from here on, this is the file that was checked
-        if not os.path.samestat(opened, _within(where, seeds).stat()):
-            raise OSError(errno.ESTALE, "It was replaced while it was opened")
         return os.fdopen(number, "rb")
     except BaseException:
         os.close(number)
         raise
 
 
-def _within(where: Path, seeds: Path) -> Path:
-    """Return a path without links, which has to lie in ``seeds``."""
+def _within(where: Path, root: Path) -> Path:
+    """Return a path without links, which has to lie in ``root``."""
     try:
         resolved = where.resolve(strict=True)
     except RuntimeError as error:  # a loop of links, before Python 3.13
         raise OSError(errno.ELOOP, "Too many levels of symbolic links") from error
-    if not resolved.is_relative_to(seeds.resolve()):
+    if not resolved.is_relative_to(root):
         raise OSError(errno.EPERM, "Link out of the seeds folder")
     return resolved
+
+
+def _opened(root: Path, parts: Sequence[str]) -> int:
+    """Open a file step by step from ``root`` down, through folders alone: no link is followed, however late it came.
+
+    Where the system can't open within an open folder, as Windows can't, the path has to do.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if os.open not in os.supports_dir_fd:
+        return os.open(root.joinpath(*parts), flags)
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in parts[:-1]:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return os.open(parts[-1], flags | os.O_NOFOLLOW, dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 def walk(seeds: Path) -> tuple[list[SeedFile], list[Skipped]]:

@@ -149,7 +149,7 @@ def _chosen(lab: Lab, row: int, at: int, choice: Choice) -> int:
             asked=asked,
             sentences=sentences,
             cosines=lab.cosines[row, first : first + count],
-            words=_bm25(lab, asked, words),
+            words=_bm25(lab, asked, words, list(map(len, sentences))),
             idf=lab.words().idf,
             weight=lab.sentence_alpha,
         )
@@ -161,14 +161,13 @@ def _chosen(lab: Lab, row: int, at: int, choice: Choice) -> int:
     return max(range(count), key=lambda n: (states[n], scored[n]))
 
 
-def _bm25(lab: Lab, asked: Sequence[str], words: Sequence[Sequence[str]]) -> FloatArray:
-    average = sum(map(len, words)) / max(1, len(words))
+def _bm25(lab: Lab, asked: Sequence[str], words: Sequence[Sequence[str]], lengths: Sequence[int]) -> FloatArray:
+    """Return the BM25 of each sentence as the product has it: lengths are those in characters."""
+    average = sum(lengths) / max(1, len(lengths))
     found = []
-    for terms in words:
+    for terms, length in zip(words, lengths, strict=True):
         counts = Counter(term for term in terms if term in set(asked))
-        found.append(
-            sum(lab.words().idf(term) * lexical.weight(tf, len(terms), average) for term, tf in counts.items())
-        )
+        found.append(sum(lab.words().idf(term) * lexical.weight(tf, length, average) for term, tf in counts.items()))
     return np.array(found, dtype=np.float32)
 
 

@@ -194,14 +194,15 @@ def recall(pieces: Sequence[Piece], asked: SpanQuestion) -> float:
 
 
 def score_gap(folder: Path, passages: int, questions: Sequence[str]) -> dict[str, float]:
-    """Return the largest differences of our scores from those of bm25s, which leaves out the factor k1 + 1.
+    """Return the largest differences of our scores from those of bm25s, which leaves out δ and the factor k1 + 1.
 
     Each weight is rounded by at most half a unit, so idf / (2 · UNIT) for each term bounds the difference.
     """
     ours, theirs = lexical.Lexical(folder / "arrays", passages), load_bm25s(folder / "bm25s", True)
     worst = share = highest = 0.0
     for question in map(asked_terms, questions):
-        mine, other = ours.scores(question), theirs.get_scores(question) * (lexical.K1 + 1)
+        floor = sum(lexical.DELTA * ours.idf(term) * (ours.scores([term]) > 0) for term in question)
+        mine, other = ours.scores(question), theirs.get_scores(question) * (lexical.K1 + 1) + floor
         gap = float(np.abs(mine - other).max())
         bound = sum(ours.idf(term) for term in question) / (2 * lexical.UNIT)
         worst, share, highest = max(worst, gap), max(share, gap / bound), max(highest, float(mine.max()))

@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,7 @@ def memory_limit() -> float:
     return MEMORY / min(best(read) for read in work) / 1e9
 
 
+@cache
 def model_sizes() -> tuple[int, int, int]:
     """Return layers, hidden size and inner size of the default model."""
     config = json.loads((find_model(read_settings().model) / "config.json").read_text("utf-8"))

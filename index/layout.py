@@ -9,7 +9,7 @@ INDEX/
     passages.sqlite        documents, passages, ranges of sentences
     vectors.faiss          one row a sentence
     passage_vectors.faiss  one row a passage, read as a whole with its title and headings
-    lexical/               BM25 postings
+    lexical/               BM25+ postings
   unfinished.sqlite        what a build that was interrupted had done already
   feedback.jsonl           judgements of readers, with feedback.lock; no build reads or changes them
   calibration.json         confidence and threshold fitted for this index (qa calibrate); no build changes it

@@ -1,12 +1,13 @@
-"""BM25 over passages: an inverted index in plain arrays, memory-mapped.
+"""BM25+ over passages: an inverted index in plain arrays, memory-mapped.
 
 The weight of a term in a passage is stored without its idf, rounded to 1/512, so that the same weights
 can serve as sparse vectors elsewhere, with idf in the question's vector:
 
-    weight(t, p) = tf · (k1 + 1) / (tf + k1 · (1 − b + b · |p| / average |p|))
+    weight(t, p) = δ + tf · (k1 + 1) / (tf + k1 · (1 − b + b · |p| / average |p|))
     idf(t)       = ln(1 + (N − df + 0.5) / (df + 0.5))
 
-(Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009; idf as in Lucene.)
+(Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009; δ from Lv and Zhai,
+"Lower-Bounding Term Frequency Normalization", 2011; idf as in Lucene.)
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from index.layout import write_synced
 
 K1 = 0.9
 B = 0.4
+DELTA = 1.0
 UNIT = 512
 
 REMEMBERED = 100_000
@@ -43,9 +45,9 @@ def weight(frequency: int, length: int, average: float) -> float: ...
 @overload
 def weight(frequency: IntArray, length: IntArray, average: float) -> NDArray[np.float64]: ...
 def weight(frequency: Any, length: Any, average: float) -> Any:
-    """Return the BM25 weight, without idf, of one posting or of each of many: at most K1 + 1, higher is better."""
+    """Return the BM25+ weight, without idf, of one posting or of each of many: DELTA to DELTA + K1 + 1."""
     norm = K1 * (1 - B + B * length / max(average, 1e-9))
-    return frequency * (K1 + 1) / (frequency + norm)
+    return DELTA + frequency * (K1 + 1) / (frequency + norm)
 
 
 def idf(passages: int, frequency: int) -> float:

@@ -13,7 +13,7 @@ from index.errors import SnapshotDamaged, SnapshotFormat
 from index.load.limits import Limits
 from index.records import Skipped
 
-FORMAT = 4
+FORMAT = 6
 """Raised whenever an older SeedQA could not read a snapshot, or read it wrongly."""
 
 
@@ -58,6 +58,7 @@ class Recipe:
     passage_tokens: int
     k1: float
     b: float
+    delta: float
     vectors: str
     """Precision in which vectors are kept."""
     libraries: dict[str, str]

@@ -42,6 +42,7 @@ def recipe(limits: Limits) -> Recipe:
         passage_tokens=PASSAGE_TOKENS,
         k1=lexical.K1,
         b=lexical.B,
+        delta=lexical.DELTA,
         vectors=PRECISION,
         libraries={"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}, **_optional()},
         limits=replace(limits, seconds=float(limits.seconds)),  # as it comes back from the manifest

@@ -157,17 +157,15 @@ class _Origin:
     """sha256 of the folder's name and the snapshot's id, so that the file of another snapshot is told apart."""
 
 
-def _origin_checksums(paths: SnapshotPaths, seeds: str) -> tuple[str, str]:
-    """Return the checksum of a snapshot's origin, and the one that an older SeedQA wrote, of the name alone."""
-    name = seeds.encode("utf-8", "surrogateescape")
-    ident = paths.root.name.removesuffix(TEMPORARY).encode()
-    return hashlib.sha256(ident + b"\0" + name).hexdigest(), hashlib.sha256(name).hexdigest()
+def _origin_checksum(paths: SnapshotPaths, seeds: str) -> str:
+    ident = paths.root.name.removesuffix(TEMPORARY)
+    return hashlib.sha256(f"{ident}\0{seeds}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def write_origin(paths: SnapshotPaths, seeds: Path) -> None:
     """Remember the folder that a snapshot was read from."""
     name = str(seeds.resolve())
-    record = _Origin(seeds=name, checksum=_origin_checksums(paths, name)[0])
+    record = _Origin(seeds=name, checksum=_origin_checksum(paths, name))
     replace_file(paths.origin, msgspec.json.encode(record))
 
 
@@ -178,8 +176,7 @@ def read_origin(paths: SnapshotPaths) -> Path:
         record = msgspec.json.decode(data, type=_Origin)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise SnapshotDamaged(f"{paths.origin} can't be read; {REBUILD}") from error
-    fits = record.checksum in _origin_checksums(paths, record.seeds)
-    if not fits or msgspec.json.encode(record) != data:
+    if record.checksum != _origin_checksum(paths, record.seeds) or msgspec.json.encode(record) != data:
         raise SnapshotDamaged(f"{paths.origin} is damaged: its checksum does not fit; {REBUILD}")
     return Path(record.seeds)
 

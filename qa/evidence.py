@@ -19,17 +19,21 @@ def sentence_scores(
     idf: Mapping[str, float],
     weight: float,
 ) -> list[float]:
-    """Return the score of each sentence of a passage: cosine and BM25, combined as for passages.
+    """Return the score of each sentence of a passage: cosine and BM25+, combined as for passages."""
+    return fuse(cosines, sentence_bm25(lengths, found, idf), weight)
+
+
+def sentence_bm25(lengths: Sequence[int], found: Sequence[Sequence[str]], idf: Mapping[str, float]) -> list[float]:
+    """Return the BM25+ score of each sentence of a passage, higher is better.
 
     ``lengths``, in characters, are compared with the passage's mean; ``found`` are the question's terms in each
     sentence, as often as they occur.
     """
     average = sum(lengths) / max(1, len(lengths))
-    bm25 = [
+    return [
         sum(idf[term] * lexical.weight(terms.count(term), length, average) for term in dict.fromkeys(terms))
         for length, terms in zip(lengths, found, strict=True)
     ]
-    return fuse(cosines, bm25, weight)
 
 
 def coverage(question: Terms, present: AbstractSet[str], idf: Mapping[str, float]) -> float:

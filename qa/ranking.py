@@ -3,7 +3,7 @@
     parts(p) = (1 − MEAN) · max + MEAN · mean of the cosines of question and the sentences of p
     whole(p) = cosine of question and p as a whole, with its title and headings
     s(p)     = (1 − WHOLE) · parts(p) + WHOLE · whole(p)
-    b(p)     = BM25 of the question against p, its title and headings
+    b(p)     = BM25+ of the question against p, its title and headings
     score(p) = α · (s(p) + 1) / (max s + 1) + (1 − α) · b(p) / max b
 
 A convex combination with theoretical-minimum normalisation (Bruch, Gai and Ingber, "An Analysis of

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from index import lexical
 from index.errors import SnapshotDamaged
-from index.lexical import K1, UNIT, B, Lexical, Postings, count, merge, write_lexical
+from index.lexical import DELTA, K1, UNIT, B, Lexical, Postings, count, merge, write_lexical
 
 Corpus = list[list[str]]
 
@@ -79,13 +79,15 @@ def test_scores_are_those_of_bm25s(folders: Iterator[Path], corpus: Corpus, ques
         ours = index.scores(question)
         heaviest = sum(index.idf(term) for term in known)
     theirs = second_opinion(corpus, known) if known else [0.0] * len(corpus)
-    # bm25s leaves out the factor k1 + 1, which changes no order; rounding to 1/512 is off by half of it at most.
-    np.testing.assert_allclose(ours, np.array(theirs) * (K1 + 1), rtol=1e-5, atol=heaviest * 0.5 / UNIT + 1e-6)
+    # bm25s leaves out the factor k1 + 1 and δ; rounding to 1/512 is off by half of it at most.
+    floor = [DELTA * sum(index.idf(term) for term in known if term in words) for words in corpus]
+    theirs = np.array(theirs) * (K1 + 1) + np.array(floor)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=heaviest * 0.5 / UNIT + 1e-6)
 
 
 def test_the_formula_by_hand() -> None:
     frequency, length = np.array([1, 3]), np.array([10, 20])
-    expect = [1 * 1.9 / (1 + 0.9 * (0.6 + 0.4 * 10 / 15)), 3 * 1.9 / (3 + 0.9 * (0.6 + 0.4 * 20 / 15))]
+    expect = [1 + 1 * 1.9 / (1 + 0.9 * (0.6 + 0.4 * 10 / 15)), 1 + 3 * 1.9 / (3 + 0.9 * (0.6 + 0.4 * 20 / 15))]
     assert lexical.weight(frequency, length, 15.0).tolist() == pytest.approx(expect)
     assert lexical.idf(10, 2) == pytest.approx(1.4816045)
     assert lexical.idf(10, 0) == pytest.approx(3.0910425)
@@ -94,7 +96,7 @@ def test_the_formula_by_hand() -> None:
 def test_scores_of_a_small_corpus(tmp_path: Path) -> None:
     corpus = [["tree", "root", "tree"], ["leaf"], ["root", "leaf"]]
     with opened(tmp_path / "lexical", count(corpus), 3) as index:
-        tree = round(2 * 1.9 / (2 + 0.9 * (0.6 + 0.4 * 3 / 2)) * UNIT) / UNIT * lexical.idf(3, 1)
+        tree = (DELTA + round(2 * 1.9 / (2 + 0.9 * (0.6 + 0.4 * 3 / 2)) * UNIT) / UNIT) * lexical.idf(3, 1)
         assert index.scores(["tree"]).tolist() == pytest.approx([tree, 0, 0])
         assert index.scores(["tree", "none"]).tolist() == index.scores(["tree"]).tolist()
         assert index.scores(["none"]).tolist() == [0, 0, 0]
@@ -143,9 +145,8 @@ def test_corpora_without_terms(tmp_path: Path, corpus: Corpus) -> None:
 def test_a_term_may_occur_very_often(tmp_path: Path) -> None:
     with opened(tmp_path / "lexical", count([["a"] * 70_000, ["b"]]), 2) as index:
         assert plain(index.postings()) == {(0, "a"): 65_535, (1, "b"): 1}
-        assert index.scores(["a"]).tolist() == pytest.approx(
-            [round(1.9 * UNIT) / UNIT * lexical.idf(2, 1), 0], rel=1e-2
-        )
+        most = DELTA + round(1.9 * UNIT) / UNIT
+        assert index.scores(["a"]).tolist() == pytest.approx([most * lexical.idf(2, 1), 0], rel=1e-2)
 
 
 def test_damage_is_noticed(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_the_words_score_as_the_product_scores_them(tmp_path: Path) -> None:
     lexical.write_lexical(tmp_path / "lexical", lexical.count(counted), len(TEXTS))
     opened = lexical.Lexical(tmp_path / "lexical", len(TEXTS))
     found = Words(counted)
-    product, ours = opened.scores(asked), found.scores([asked], Formula(k1=lexical.K1, b=lexical.B))[0]
+    product, ours = opened.scores(asked), found.scores([asked], Formula())[0]
     assert [opened.idf(term) for term in asked] == pytest.approx([found.idf(term) for term in asked])
     assert ours.tolist() == pytest.approx(product.tolist(), abs=2 / lexical.UNIT)
     opened.close()
@@ -83,10 +83,11 @@ def test_the_words_score_as_the_product_scores_them(tmp_path: Path) -> None:
 
 def test_the_other_formulas() -> None:
     once, long = array((1.0,)), array((20.0,))
-    plain, plus, lucky = (Formula(kind=kind).weights(once, long, 10.0)[0, 0] for kind in ("bm25", "bm25+", "bm25l"))
+    formulas = Formula(delta=0), Formula(delta=1), Formula(delta=0.5, inside=True)
+    plain, plus, lower = (formula.weights(once, long, 10.0)[0, 0] for formula in formulas)
     assert float(plain) == pytest.approx(1.9 / (1 + 0.9 * 1.4))
     assert float(plus) == pytest.approx(1 + 1.9 / (1 + 0.9 * 1.4))
-    assert float(lucky) == pytest.approx((1 / 1.4 + 0.5) * 1.9 / (0.9 + 1 / 1.4 + 0.5))
+    assert float(lower) == pytest.approx((1 / 1.4 + 0.5) * 1.9 / (0.9 + 1 / 1.4 + 0.5))
 
 
 def test_the_analysers() -> None:

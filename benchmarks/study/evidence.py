@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,8 +12,8 @@ from benchmarks.study import fusions
 from benchmarks.study.lab import Lab
 from benchmarks.study.measures import FigureArray
 from benchmarks.study.words import our_question, our_terms, pairs
-from index import lexical
 from index.encode import FloatArray
+from qa.evidence import sentence_bm25
 
 _STATED = re.compile(r"[^?？؟]\Z")
 _NUMBER = re.compile(r"\b(?:\d[\d,.]*|one|two|three|four|five|six|seven|eight|nine|ten|dozen|hundred|thousand|million"
@@ -44,7 +43,7 @@ class Passage:
     sentences: Sequence[str]
     cosines: FloatArray
     words: FloatArray
-    """BM25 of each sentence within the passage."""
+    """BM25+ of each sentence within the passage."""
     idf: Callable[[str], float]
     weight: float
 
@@ -142,14 +141,13 @@ def _chosen(lab: Lab, row: int, at: int, choice: Choice) -> int:
     first, count = int(lab.cut.first[at]), int(lab.cut.sizes[at])
     sentences = lab.cut.sentences[first : first + count]
     asked = our_question(lab.questions[row])
-    words = [our_terms(sentence) for sentence in sentences]
     scored = choice(
         Passage(
             question=lab.questions[row],
             asked=asked,
             sentences=sentences,
             cosines=lab.cosines[row, first : first + count],
-            words=_bm25(lab, asked, words),
+            words=_bm25(lab, asked, sentences),
             idf=lab.words().idf,
             weight=lab.sentence_alpha,
         )
@@ -161,15 +159,11 @@ def _chosen(lab: Lab, row: int, at: int, choice: Choice) -> int:
     return max(range(count), key=lambda n: (states[n], scored[n]))
 
 
-def _bm25(lab: Lab, asked: Sequence[str], words: Sequence[Sequence[str]]) -> FloatArray:
-    average = sum(map(len, words)) / max(1, len(words))
-    found = []
-    for terms in words:
-        counts = Counter(term for term in terms if term in set(asked))
-        found.append(
-            sum(lab.words().idf(term) * lexical.weight(tf, len(terms), average) for term, tf in counts.items())
-        )
-    return np.array(found, dtype=np.float32)
+def _bm25(lab: Lab, asked: Sequence[str], sentences: Sequence[str]) -> FloatArray:
+    """Return the product's own BM25+ of each sentence."""
+    idf = {term: lab.words().idf(term) for term in asked}
+    found = [[term for term in our_terms(sentence) if term in idf] for sentence in sentences]
+    return np.array(sentence_bm25([len(sentence) for sentence in sentences], found, idf), dtype=np.float32)
 
 
 def choices() -> tuple[tuple[str, Choice], ...]:

@@ -75,18 +75,19 @@ def _rivals() -> Iterator[tuple[str, Scores]]:
     def plain(lab: Lab, formula: Formula) -> FloatArray:
         return lab.bm25(formula, plain_words, plain_words, context="full")
 
-    usual = Formula(k1=1.5, b=0.75)
+    usual = Formula(k1=1.5, b=0.75, delta=0)
+    lower = Formula(k1=1.5, b=0.75, delta=0.5, inside=True)
     yield (
         "LangChain, LlamaIndex: RRF of 10 and 10, BM25 1.5/0.75",
         lambda lab: fusions.reciprocal(lab.passage_cosines(), plain(lab, usual), 10),
     )
     yield (
         "Haystack: RRF of 10 and 10, BM25L",
-        lambda lab: fusions.reciprocal(lab.passage_cosines(), plain(lab, Formula(k1=1.5, b=0.75, kind="bm25l")), 10),
+        lambda lab: fusions.reciprocal(lab.passage_cosines(), plain(lab, lower), 10),
     )
     yield (
         "txtai: half and half, BM25 1.2/0.75",
-        lambda lab: 0.5 * lab.passage_cosines() + 0.5 * _of_top(plain(lab, Formula(k1=1.2, b=0.75))),
+        lambda lab: 0.5 * lab.passage_cosines() + 0.5 * _of_top(plain(lab, Formula(k1=1.2, b=0.75, delta=0))),
     )
     yield (
         "RRF of 100 and 100, our BM25",
@@ -195,8 +196,10 @@ def _formulas() -> Iterator[tuple[str, Scores]]:
 
     for k1, b in ((0.6, 0.4), (1.2, 0.4), (0.9, 0.2), (0.9, 0.6), (0.9, 0.75), (1.2, 0.75), (1.5, 0.75)):
         yield f"k1 = {k1}, b = {b}", partial(scored, Formula(k1=k1, b=b))
-    yield "BM25+", partial(scored, Formula(kind="bm25+"))
-    yield "BM25L", partial(scored, Formula(kind="bm25l"))
+    yield "BM25 (δ = 0)", partial(scored, Formula(delta=0))
+    for delta in (0.5, 1.5, 2.0):
+        yield f"δ = {delta}", partial(scored, Formula(delta=delta))
+    yield "BM25L", partial(scored, Formula(delta=0.5, inside=True))
 
 
 def _analysers() -> Iterator[tuple[str, Scores]]:

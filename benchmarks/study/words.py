@@ -1,4 +1,4 @@
-"""BM25 and its kin, over all passages and questions at once."""
+"""BM25+ and its kin, over all passages and questions at once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from index import lexical
 from index.analyse import question_terms, terms, words
 from index.encode import FloatArray
 
@@ -54,19 +55,19 @@ def pairs(text: str) -> list[str]:
 class Formula:
     """How BM25 weighs a term in a passage."""
 
-    k1: float = 0.9
-    b: float = 0.4
-    kind: str = "bm25"
-    """``bm25``, ``bm25+`` (Lv and Zhai, 2011: δ = 1) or ``bm25l`` (the same, 2011: δ = 0.5)."""
+    k1: float = lexical.K1
+    b: float = lexical.B
+    delta: float = lexical.DELTA
+    """Added to the weight of each posting: 0 in BM25, 1 in BM25+."""
+    inside: bool = False
+    """Whether δ is added to the normalised frequency instead, as in BM25L (Lv and Zhai, 2011: δ = 0.5)."""
 
     def weights(self, frequency: FloatArray, length: FloatArray, average: float) -> FloatArray:
         """Return the weight of each posting, without idf."""
         norm = 1 - self.b + self.b * length / max(average, 1e-9)
-        if self.kind == "bm25l":
-            shifted = frequency / norm + 0.5
-            return np.asarray(shifted * (self.k1 + 1) / (self.k1 + shifted), dtype=np.float32)
-        plain = frequency * (self.k1 + 1) / (frequency + self.k1 * norm)
-        return np.asarray(plain + (1 if self.kind == "bm25+" else 0), dtype=np.float32)
+        counted = frequency / norm + (self.delta if self.inside else 0)
+        weights = counted * (self.k1 + 1) / (self.k1 + counted) + (0 if self.inside else self.delta)
+        return np.asarray(weights, dtype=np.float32)
 
 
 class Words:

@@ -5,7 +5,7 @@
     ├── SeedsError               the folder of documents can't be used
     ├── ModelError               the encoder's model can't be used
     │   └── ModelMismatch        the index was built with another model
-    ├── BuildError               a build could not finish; the snapshot in force is unchanged
+    ├── BuildError               a build could not finish; the snapshot in force, if any, is unchanged
     │   └── BuildLocked          another build is running on the same index
     ├── SnapshotError            an index can't be opened
     │   ├── SnapshotMissing      there is no snapshot
@@ -42,7 +42,7 @@ class ModelMismatch(ModelError):
 
 
 class BuildError(SeedQAError):
-    """A build could not finish; the snapshot in force is unchanged."""
+    """A build could not finish; the snapshot in force, if there is one, is unchanged."""
 
 
 class BuildLocked(BuildError):

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import portalocker
 
-from index.errors import BuildError, BuildLocked
+from index.errors import BuildError, BuildLocked, SnapshotError
 from index.layout import IndexPaths, replace_file, sync
+from index.snapshot import current_id
 
 _SPACE = "free some space and try again"
 _PERMISSIONS = "check the folder's permissions"
@@ -42,22 +43,28 @@ _SQLITE_REMEDIES = {
 @contextmanager
 def _writing(paths: IndexPaths) -> Iterator[None]:
     """Turn a failed write into one line that says what still holds."""
-    before = _in_force(paths)
+    before = in_force(paths)
     try:
         yield
     except (OSError, sqlite3.Error) as error:
         why = getattr(error, "strerror", None) or str(error)
-        now = _in_force(paths)
-        held = "the snapshot in force is unchanged" if now == before else f"snapshot {now} is in force already"
+        held = what_holds(before, in_force(paths))
         raise BuildError(f"the index in {paths.root} can't be written ({why}); {held}; {_remedy(error)}") from error
 
 
-def _in_force(paths: IndexPaths) -> str:
-    """Return what CURRENT says, or an empty string."""
+def in_force(paths: IndexPaths) -> str:
+    """Return the id of the snapshot in force, or an empty string without one."""
     try:
-        return paths.current.read_bytes().decode("ascii", "replace").strip()
-    except OSError:
+        return current_id(paths)
+    except (OSError, SnapshotError):
         return ""
+
+
+def what_holds(before: str, now: str) -> str:
+    """Say which snapshot is in force after a failure, given what ``in_force`` was before it and is now."""
+    if now != before:
+        return f"snapshot {now} is in force already"
+    return "the snapshot in force is unchanged" if now else "no snapshot is in force"
 
 
 def _remedy(error: OSError | sqlite3.Error) -> str:

@@ -26,6 +26,7 @@ from index.errors import BuildError, BuildLocked, SeedQAError, SeedsError, Snaps
 from index.layout import IndexPaths
 from index.load.limits import Limits
 from index.load.walk import walk
+from index.lock import in_force, what_holds
 from index.records import BuildReport, Progress
 from index.snapshot import current_id, load_manifest, read_origin
 from qa.answer import JsonRecord
@@ -90,7 +91,7 @@ class _Run:
         except OSError as error:
             self.words.close()
             raise BuildError(
-                f"no process can be started for a build ({error.strerror}); the snapshot in force is unchanged; "
+                f"no process can be started for a build ({error.strerror}); nothing was changed; "
                 "free some memory and try again"
             ) from error
         finally:
@@ -259,7 +260,7 @@ class Rebuilder:
 
     def _in_force(self) -> tuple[str, str, str]:
         """Return the id of the snapshot in force, and the model and backend for the next build."""
-        ident = _current(self._paths)
+        ident = in_force(self._paths)
         if ident:
             with suppress(SnapshotError):
                 made_with = load_manifest(self._paths.snapshot(ident)).encoder
@@ -299,23 +300,14 @@ class Rebuilder:
         """Return the outcome of a build that has ended, and what went wrong in one line."""
         if last is not None:
             return (FAILED, last) if isinstance(last, str) else (DONE, "")
-        now = _current(self._paths)
-        published = now != run.before
+        now = in_force(self._paths)
+        holds = what_holds(run.before, now)
         if run.cancelled:
-            return CANCELLED, f"too late: snapshot {now} is in force already" if published else ""
-        left = f"snapshot {now} is in force" if published else "the snapshot in force is unchanged"
+            return CANCELLED, f"too late: {holds}" if now != run.before else ""
         return FAILED, (
-            f"the build's process died without a word ({how}); {left}; "
+            f"the build's process died without a word ({how}); {holds}; "
             "try again, with more memory free if the system ended it"
         )
-
-
-def _current(paths: IndexPaths) -> str:
-    """Return the id of the snapshot in force, or an empty string without one."""
-    try:
-        return current_id(paths)
-    except SnapshotError:
-        return ""
 
 
 class _Speaker:

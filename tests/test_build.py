@@ -189,7 +189,7 @@ def test_an_index_that_cannot_be_written(tmp_path: Path, seeds: Path, encoder: H
     with pytest.raises(BuildError) as caught:
         build(seeds, place, encoder)
     assert str(caught.value) == (
-        f"the index in {place} can't be written (Not a directory); the snapshot in force is unchanged; "
+        f"the index in {place} can't be written (Not a directory); no snapshot is in force; "
         "check the folder's permissions"
     )
 

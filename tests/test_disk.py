@@ -119,13 +119,14 @@ def assert_says_what_to_do(found: dict[str, Any], deed: str) -> None:
     assert match is not None, (fault, said)
     why, held, remedy = match.groups()
     assert (found["code"], why in WORDS[kind], remedy in REMEDIES) == (1, True, True), (fault, said)
-    if held != "the snapshot in force is unchanged":
+    if deed == "first build" and held == "no snapshot is in force":
+        assert found["answer"] == "SnapshotMissing", (fault, said)
+    elif held != "the snapshot in force is unchanged":
         assert held == f"snapshot {found['current']} is in force already", (fault, said)
         assert found["answer"] != FIRST or deed == "first build", (fault, said)
-    elif deed != "first build":
-        assert found["answer"] == FIRST, (fault, said)
     else:
-        assert found["answer"] == "SnapshotMissing", (fault, said)
+        assert deed != "first build", (fault, said)
+        assert found["answer"] == FIRST, (fault, said)
 
 
 @pytest.fixture

@@ -120,3 +120,13 @@ def test_every_module_is_drawn() -> None:
     for path in [*(ROOT / "index").rglob("*.py"), *(ROOT / "qa").rglob("*.py")]:
         name = path.parent.name if path.stem == "__init__" else path.stem
         assert re.search(rf"\b{name}\b", drawing), f"docs/architecture.md does not show {path.relative_to(ROOT)}"
+
+
+@pytest.mark.parametrize("name", ["reliability", "security"])
+def test_every_test_that_is_named_is_there(name: str) -> None:
+    text = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
+    named = set(re.findall(r"`(?:tests/)?(test_\w+?)(?:\.py)?(?:::(test_\w+))?`", text))
+    assert len(named) > 5
+    for module, test in named:
+        source = (ROOT / "tests" / f"{module}.py").read_text("utf-8")
+        assert not test or re.search(rf"^(?:async )?def {test}\(", source, re.MULTILINE), f"{module} has no {test}"

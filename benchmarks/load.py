@@ -8,8 +8,9 @@ it brings a web server and gevent, which should not lie beside what is tested. S
 - knee: people who do not think, to find the capacity C in answers a second
 - beyond: 2 C questions a second, whatever becomes of them: each of so many clients asks at a fixed pace, so that
   requests come as fast when answers are slow. Counted are answers, refusals with Retry-After, and all else (errors).
-  On a small machine these clients want the processors that the server wants, and time their answers late: a client of
-  its own times /health and refusals beside them
+  The server has all processors but the last in this stage and the one before, and the clients have the last, because
+  otherwise they take from the server what they measure (Linux; elsewhere they share). They time their answers late all
+  the same: a client of its own times /health and refusals beside them
 - slow: 200 clients that send a byte a second and 20 a second that hang up, beside ten people who ask
 """
 
@@ -20,6 +21,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -45,6 +47,9 @@ KNEE_USERS, KNEE_SECONDS = 12, 30
 BEYOND_SECONDS, PACE = 60, 0.5
 """Questions that each client asks a second beyond capacity."""
 SLOW, HANG_UPS, SLOW_USERS, SLOW_SECONDS = 200, 20, 10, 30
+APART = ("knee", "beyond")
+"""Stages in which server and clients have processors of their own."""
+ALL = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
 WARM_SHARE = 0.2
 """Of a stage, after which memory has to stand still."""
 
@@ -103,6 +108,13 @@ class Watcher(threading.Thread):
         return [look for look in self.seen if began <= look["at"] <= ended]
 
 
+def on_processors(pid: int, processors: list[int]) -> None:
+    """Have every thread of a process run on these processors alone, where the system can be told so."""
+    if sys.platform == "linux" and processors:
+        for thread in psutil.Process(pid).threads():
+            os.sched_setaffinity(thread.id, processors)
+
+
 def run_stage(server: Server, scratch: Path, stage: str, users: int, seconds: float, rate: float = 1.0) -> list[Row]:
     """Have locust's users ask for some seconds; return what they wrote down."""
     out = scratch / f"{stage}.jsonl"
@@ -115,9 +127,14 @@ def run_stage(server: Server, scratch: Path, stage: str, users: int, seconds: fl
         "--users", str(users), "--spawn-rate", str(max(5, users / 5)), "--run-time", f"{round(seconds)}s",
         "--stop-timeout", "10", "--host", server.url, "--only-summary", "--loglevel", "WARNING",
     ]  # fmt: skip
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=scratch)
-    if done.returncode not in (0, 1):
-        raise RuntimeError(f"locust ended with {done.returncode}: {done.stderr[-2000:]}")
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=scratch
+    ) as clients:
+        if stage in APART:
+            on_processors(clients.pid, ALL[-1:])
+        _, said = clients.communicate()
+    if clients.returncode not in (0, 1):
+        raise RuntimeError(f"locust ended with {clients.returncode}: {said[-2000:]}")
     return [tuple(json.loads(line)) for line in out.read_text("utf-8").splitlines()]
 
 
@@ -242,8 +259,10 @@ def measure(server: Server, scratch: Path, minutes: float, users: int, chosen: l
     if "users" in chosen:
         stage("users", users + 1, minutes * 60)
     if "knee" in chosen or "beyond" in chosen:
+        on_processors(server.pid, ALL[:-1])
         capacity = stage("knee", KNEE_USERS, KNEE_SECONDS)["answered_a_second"]
         stage("beyond", round(2 * capacity / PACE), BEYOND_SECONDS, PACE)
+        on_processors(server.pid, ALL)
     if "slow" in chosen:
         with nuisances(server):
             stage("slow", SLOW_USERS, SLOW_SECONDS)

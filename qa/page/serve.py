@@ -37,7 +37,7 @@ from qa.page.events import note
 from qa.page.front import Front
 from qa.page.policy import Policy
 from qa.page.probes import METRICS, PROBES, Probes
-from qa.page.server import GRACE, Connection, Server, make_room
+from qa.page.server import GRACE, KEPT_SECONDS, Connection, Server, make_room
 from qa.page.service import Service
 from qa.page.streams import Streams
 from qa.page.watch import Watch, logged
@@ -168,6 +168,7 @@ def _config(app: ASGIApp, serving: Serving) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=KEPT_SECONDS,
         timeout_graceful_shutdown=GRACE,
         ssl_certfile=serving.certificate,
         ssl_keyfile=serving.key,

@@ -23,6 +23,9 @@ HEAD_SECONDS = 15.0
 """How long the head of a request may take."""
 STUCK_SECONDS = 30.0
 """How long an answer may wait for its reader."""
+KEPT_SECONDS = 75
+"""How long a connection is kept for the next request: longer than proxies keep theirs (nginx: 60), since a request that
+meets the closing of its connection is lost."""
 CONNECTIONS, OTHERS = 800, 200
 """Connections at once, of all clients, and files that are kept for all else."""
 LOOK_SECONDS = 5.0

@@ -185,34 +185,43 @@ def nuisances(server: Server) -> Iterator[None]:
     """Have clients that send a byte a second, and others that ask and hang up."""
     at = urlsplit(server.url)
     where, ended = (at.hostname or "", at.port or 80), threading.Event()
-    head = f"POST /gradio_api/run/search HTTP/1.1\r\nHost: {at.netloc}\r\nContent-Type: application/json\r\n".encode()
     question = b'{"data": ["Where is the index stored?"]}'
+    head = (
+        f"POST /gradio_api/run/search HTTP/1.1\r\nHost: {at.netloc}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(question)}\r\n\r\n"
+    ).encode()
 
     def slow() -> None:
-        clients: list[socket.socket] = []
+        clients: dict[socket.socket, list[bytes]] = {}  # what each has still to send
         while not ended.wait(1):
             with suppress(OSError):
-                clients += [socket.create_connection(where, timeout=5) for _ in range(SLOW - len(clients))]
-            for number, client in enumerate(list(clients)):
+                while len(clients) < SLOW:  # every other one is slow from its body on
+                    first = [head] if len(clients) % 2 else [head[at : at + 1] for at in range(len(head))]
+                    rest = [question[at : at + 1] for at in range(len(question))]
+                    clients[socket.create_connection(where, timeout=5)] = first + rest
+            for client, left in list(clients.items()):
                 try:
-                    client.sendall(head + b"Content-Length: 9999\r\n\r\n" if number % 2 else b"P")
-                except OSError:
-                    clients.remove(client)
+                    client.sendall(left.pop(0))
+                except (OSError, IndexError):  # the server has ended it, or it has asked
+                    client.close()
+                    del clients[client]
         for client in clients:
             client.close()
 
     def hang_up() -> None:
         while not ended.wait(1 / HANG_UPS):
             with suppress(OSError), closing(socket.create_connection(where, timeout=5)) as client:
-                client.sendall(head + b"Content-Length: %d\r\n\r\n" % len(question) + question)
+                client.sendall(head + question)
 
     threads = [threading.Thread(target=work, daemon=True) for work in (slow, hang_up)]
     for thread in threads:
         thread.start()
-    yield
-    ended.set()
-    for thread in threads:
-        thread.join()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
 
 
 def plot(path: Path, stages: dict[str, tuple[list[Row], list[dict[str, float]]]]) -> None:

@@ -55,7 +55,7 @@ SIZES = tuple(ALLOWED)
 KEEPERS = "Ada Berta Clara Doris Edith Frida Greta Hilda Irma Judith Klara Lydia Maren Nora Olga Paula".split()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """What this process and the index take."""
 

@@ -62,9 +62,9 @@ def in_force(paths: IndexPaths) -> str:
 
 def what_holds(before: str, now: str) -> str:
     """Say which snapshot is in force after a failure, given what ``in_force`` was before it and is now."""
-    if now != before:
-        return f"snapshot {now} is in force already"
-    return "the snapshot in force is unchanged" if now else "no snapshot is in force"
+    if now == before:
+        return "the snapshot in force is unchanged" if now else "no snapshot is in force"
+    return f"snapshot {now} is in force already" if now else f"snapshot {before}, which was in force, can't be found"
 
 
 def _remedy(error: OSError | sqlite3.Error) -> str:
@@ -113,7 +113,7 @@ def _locked(paths: IndexPaths) -> Iterator[None]:
 
 def _make_folders(folder: Path) -> None:
     """Make a folder and those above it that are missing, and bring the names of new ones to disk."""
-    if folder.exists():
+    if folder.exists() or folder == folder.parent:  # the top of a drive that is not there
         return
     _make_folders(folder.parent)
     folder.mkdir(exist_ok=True)

@@ -159,7 +159,7 @@ class Rebuilder:
         """Read from ``seeds``, or where it is None from the folder that the snapshot in force was built from.
 
         ``model`` and ``backend`` are for the first build only: later ones keep to those of the snapshot in force.
-        ``observe`` is told of the state when a build has begun and when it has ended.
+        ``observe`` is told of the state when a build has begun and when it has ended; it must not ask this object.
         """
         self._paths = IndexPaths(index)
         self._cache, self._seeds = cache, seeds

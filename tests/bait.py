@@ -6,7 +6,6 @@ import ctypes
 import os
 import select
 import socket
-import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,5 +64,5 @@ def _watched(file: Path) -> int:
     system = ctypes.CDLL(None, use_errno=True)
     watch = int(system.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
     assert watch >= 0
-    assert system.inotify_add_watch(watch, os.fsencode(file), struct.unpack("I", struct.pack("I", _OPENED))[0]) >= 0
+    assert system.inotify_add_watch(watch, os.fsencode(file), _OPENED) >= 0
     return watch

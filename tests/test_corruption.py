@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -151,9 +152,10 @@ def test_any_bit_of_the_judgements(built: Path) -> None:
         Feedback(built).add(one)
     path = built / "feedback.jsonl"
     good = path.read_bytes()
+    told = rf"^{re.escape(str(path))}, line \d, is not a judgement .*; mend or delete that line$"
     for bad in flips(good):
         path.write_bytes(bad)
-        with pytest.raises(SeedQAError, match=rf"^{path}, line \d, is not a judgement .*; mend or delete that line$"):
+        with pytest.raises(SeedQAError, match=told):
             Feedback(built).read()
     assert not doctor(built)
     for bad in cuts(good)[:4]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -27,7 +27,8 @@ def bait(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bait]:
 def test_the_bait_is_noticed(bait: Bait) -> None:
     assert bait.taken() == []
     bait.file.read_bytes()
-    assert bait.taken() == (["the file was opened"] if sys.platform == "linux" else [])
+    with socket.create_connection(("127.0.0.1", bait.port)):
+        assert bait.taken() == ["the port was called", *(["the file was opened"] if sys.platform == "linux" else [])]
 
 
 def _doctype(root: str, target: str) -> str:
@@ -275,14 +276,28 @@ def test_documents_that_refer_outside_are_read_for_what_they_hold_themselves(bai
     assert told == expected
 
 
+def _worksheet(before: str) -> str:
+    return (
+        f'{before}<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        f'<row r="1">{inline("A1", "One")}</row></sheetData></worksheet>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("sheet", "told"),
+    [
+        (_worksheet("<!DOCTYPE worksheet>").encode(), "S1 One"),
+        (_worksheet('<!DOCTYPE worksheet [<!ENTITY x "y">]>').encode("utf-16"), ENTITIES),
+    ],
+    ids=["a document type alone", "entities in UTF-16"],
+)
+def test_xml_is_refused_for_entities_alone_in_any_encoding(sheet: bytes, told: str) -> None:
+    (outcome,) = examine("a.xlsx", changed(by_hand(""), {"xl/sheets/1.xml": sheet}))
+    assert (outcome.reason if isinstance(outcome, LeftOut) else " ".join(outcome.extract.text.split())) == told
+
+
 def test_members_that_lead_out_of_an_archive_are_refused(bait: Bait) -> None:
     outcomes = examine("a.zip", zip_slip(bait))
     assert [o.path for o in outcomes if isinstance(o, Reading)] == ["a.zip/ok.txt"]
     reasons = {o.reason for o in outcomes if isinstance(o, LeftOut)}
     assert reasons == {"its name leads out of the archive or can't be a file's: rename it"}
-
-
-def test_yaml_makes_nothing_but_words(bait: Bait) -> None:
-    (outcome,) = examine("a.md", yaml_object(bait))
-    assert isinstance(outcome, Reading)
-    assert not Path(f"{bait.file}.written").exists()

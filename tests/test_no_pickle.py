@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import io
 import json
@@ -35,12 +36,17 @@ METHODS = frozenset(
 )
 
 
-def calls() -> Iterator[tuple[str, str, ast.Call]]:
-    """Yield module, name and node of each call in the product."""
-    for module, path in MODULES.items():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call):
-                yield module, ast.unparse(node.func), node
+@functools.cache
+def nodes() -> tuple[tuple[str, ast.AST], ...]:
+    """Return each part of the product's source with its module."""
+    parsed = {module: ast.parse(path.read_text("utf-8")) for module, path in MODULES.items()}
+    return tuple((module, node) for module, tree in parsed.items() for node in ast.walk(tree))
+
+
+@functools.cache
+def calls() -> tuple[tuple[str, str, ast.Call], ...]:
+    """Return module, name and node of each call in the product."""
+    return tuple((module, ast.unparse(node.func), node) for module, node in nodes() if isinstance(node, ast.Call))
 
 
 def keyword(node: ast.Call, name: str) -> Any:
@@ -50,11 +56,10 @@ def keyword(node: ast.Call, name: str) -> Any:
 
 def test_no_module_imports_what_unpickles() -> None:
     found = []
-    for module, path in MODULES.items():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            found += [(module, name) for name in names if name.partition(".")[0] in UNPICKLERS]
+    for module, node in nodes():
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        found += [(module, name) for name in names if name.partition(".")[0] in UNPICKLERS]
     assert found == []
 
 
@@ -178,6 +183,11 @@ def test_pickled_weights_are_never_loaded(model: Path, tmp_path: Path, sprung: P
     assert refused(model, tmp_path) == (
         "model MODEL: no *.safetensors in MODEL; name a sentence-transformers model with safetensors weights"
     )
+
+
+def test_a_configuration_nested_without_end_is_refused(model: Path, tmp_path: Path) -> None:
+    (model / "config.json").write_text('{"a":' * 100_000 + "1" + "}" * 100_000, "utf-8")
+    assert "its configuration in MODEL can't be read (maximum recursion depth" in refused(model, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import re
 import shlex
 import shutil
@@ -22,16 +23,22 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from index.errors import SettingsError, SnapshotDamaged
+from index.layout import IndexPaths
+from index.manifest import Manifest
+from index.snapshot import current_id, load_manifest
 from qa import cli
 from qa.page import admission as admission_module
 from qa.page import front as front_module
 from qa.page import texts
 from qa.page.admission import MAX_HELD, Admission
 from qa.page.bounds import UNDER_WAY, WAITING
-from qa.page.events import CALL, Call, JsonLines, ident_of, keep_log
+from qa.page.events import CALL, Call, JsonLines, ident_of, keep_log, note
 from qa.page.front import Answered, Front
+from qa.page.metrics import Metrics, Sources
 from qa.page.policy import Policy
 from qa.page.probes import Probes
+from qa.page.watch import logged
+from qa.rebuild import BuildState
 from tests.conftest import ROOT
 from tests.fakes import HashEncoder
 from tests.servers import Server, small_index
@@ -119,12 +126,48 @@ def test_the_log_tells_what_happens_and_not_what_is_asked(serve: Callable[..., S
 
 
 def test_a_log_that_cannot_be_kept_is_told_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError) as raised:
-        keep_log(str(tmp_path / "none" / "log"))
-    assert str(raised.value) == (
-        f"log file {tmp_path / 'none' / 'log'} can't be written (No such file or directory); "
-        "name a file in a folder that is there, or - for standard error"
-    )
+    for place, why in (
+        (str(tmp_path / "none" / "log"), "No such file or directory"), (str(tmp_path), "Is a directory"),
+        ("~nobody-of-this-name/log", "Could not determine home directory."), ("a\0b", "embedded null byte"),
+    ):  # fmt: skip
+        with pytest.raises(SettingsError) as raised:
+            keep_log(place)
+        assert str(raised.value) == (
+            f"log file {place} can't be written ({why}); name a file in a folder that is there, or - for standard error"
+        )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps files that are open from being moved")
+def test_a_log_that_can_no_longer_be_written_is_told_once_and_costs_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, away = tmp_path / "logs", tmp_path / "away"
+    folder.mkdir()
+    path = folder / "log"
+    with logged(str(path)):
+        note("one")
+        for _ in range(2):
+            folder.rename(away)
+            note("lost")
+            note("lost")
+            away.rename(folder)
+            note("back")
+        path.rename(tmp_path / "rotated")
+        note("new")
+        assert path.stat().st_mode & 0o077 == 0
+    told = f"qa: log file {path} can't be written (No such file or directory); lines are left out\n"
+    assert capsys.readouterr().err == told * 2
+    kept = [json.loads(line)["event"] for line in (tmp_path / "rotated").read_text("ascii").splitlines()]
+    assert (kept, json.loads(path.read_text("ascii"))["event"]) == (["one", "back", "back"], "new")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
+def test_a_log_on_a_full_disk_costs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with logged("/dev/full"):
+        note("one")
+        note("two")
+    told = "qa: log file /dev/full can't be written (No space left on device); lines are left out\n"
+    assert capsys.readouterr().err == told
 
 
 def test_an_error_is_one_line_with_its_traceback() -> None:
@@ -166,23 +209,23 @@ async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
 def test_what_does_not_answer_is_not_ready(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr("qa.page.probes.FRESH_SECONDS", 0.0)
     monkeypatch.setattr("qa.page.probes.PATIENCE_SECONDS", 0.2)
-    broken, slow, looks = threading.Event(), threading.Event(), []
-    go_on = threading.Event()
+    slow, go_on = threading.Event(), threading.Event()
+    looks: list[int] = []
+    wrong: list[Exception] = []
 
     def check() -> None:
         looks.append(1)
         if slow.is_set():
             go_on.wait(10)
-        if broken.is_set():
-            raise SnapshotDamaged("/a/path is damaged")
+        if wrong:
+            raise wrong.pop()
 
     async def story() -> list[tuple[int, Any]]:
         ending = False
         probes = Probes(nowhere, check=check, ending=lambda: ending, metrics=None)
         told = [await asked(probes), await asked(probes, "/metrics")]
-        broken.set()
+        wrong.extend((RuntimeError("what nobody thought of"), SnapshotDamaged("/a/path is damaged")))
         told += [await asked(probes), await asked(probes), await asked(probes, "/health")]
-        broken.clear()
         slow.set()
         looks.clear()
         told += await asyncio.gather(*(asked(probes) for _ in range(20)))
@@ -230,6 +273,24 @@ def test_what_was_asked_is_counted_and_is_in_the_log_where_that_is_wanted(serve:
     assert server.stop() == 0
     noted = [line["question"] for line in lines(server) if line["event"] == "question"]
     assert noted == [QUESTION, QUESTION, "", "xylophone zeppelin quartz"]
+
+
+def test_an_index_that_cannot_be_used_costs_only_its_own_metrics(built: Path) -> None:
+    def damaged() -> Manifest:
+        raise SnapshotDamaged("changed while it was in use")
+
+    def gone() -> float:
+        raise FileNotFoundError
+
+    manifest = load_manifest(IndexPaths(built).snapshot(current_id(IndexPaths(built))))
+    load = Admission(nowhere, prefixes=(), queued=lambda: 3)
+    for sources in (
+        Sources(manifest=damaged, built=lambda: 0.0, build=BuildState, load=load),
+        Sources(manifest=lambda: manifest, built=gone, build=BuildState, load=load),
+    ):
+        text = Metrics(sources).text().decode()
+        assert "seedqa_snapshot" not in text
+        assert "\nseedqa_calls_waiting 3.0\n" in text
 
 
 # More than can be done
@@ -353,8 +414,8 @@ def test_calls_together_are_kept_only_up_to_a_size(monkeypatch: pytest.MonkeyPat
     async def story() -> list[list[Message]]:
         stay = asyncio.Event()
 
-        def large() -> Receive:
-            parts: list[Message] = [{"type": "http.request", "body": b"x" * 60, "more_body": True}] * 2
+        def large(count: int = 2) -> Receive:
+            parts: list[Message] = [{"type": "http.request", "body": b"x" * 60, "more_body": count > 1}] * count
 
             async def receive() -> Message:
                 if parts:
@@ -364,11 +425,18 @@ def test_calls_together_are_kept_only_up_to_a_size(monkeypatch: pytest.MonkeyPat
 
             return receive
 
-        admission = Admission(Gate(), prefixes=("/run/",), queued=lambda: 0)
-        first = call(admission, large())
-        return [await first, await call(admission, large())]
+        gate = Gate()
+        admission = Admission(gate, prefixes=("/run/",), queued=lambda: 0)
+        refused = [await call(admission, large()), await call(admission, large())]
+        small = []
+        for count in (1, 2, 3):  # what is under way is not held
+            small.append(call(admission, large(1)))
+            await settled()
+            assert gate.ran == count
+        gate.open.set()
+        return [*refused, *await asyncio.gather(*small)]
 
-    assert [sent[0]["status"] for sent in asyncio.run(story())] == [503, 503]
+    assert [sent[0]["status"] for sent in asyncio.run(story())] == [503, 503, 200, 200, 200]
 
 
 def test_beyond_capacity_answers_go_on_and_the_rest_is_told_when_to_ask_again(serve: Callable[..., Server]) -> None:
@@ -400,15 +468,13 @@ def test_at_the_end_questions_under_way_are_answered_and_others_are_not_taken(se
         deadline = time.monotonic() + 10
         while "seedqa_calls_under_way 6.0" not in client.get("/metrics").text and time.monotonic() < deadline:
             time.sleep(0.02)
-        began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.4)
         with pytest.raises(httpx.TransportError), server.client() as late:
             search(late)
         assert [done.result().status_code for done in running] == [200] * 6
         assert queued.result().text.startswith("event: complete\n")
-        assert server.process.wait(10) == 0
-        assert time.monotonic() - began < 10
+        assert server.process.wait(60) == 0
     assert server.errors() == ""
 
 

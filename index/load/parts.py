@@ -23,9 +23,6 @@ _EMPTY_DOCUMENTS = ("2013-12-23T23:15:00Z", "2013-01-27T09:1", "2006-09-16T", "1
 """Beginnings of the times when the empty documents were made from which python-docx, python-pptx and Excel start."""
 
 
-_ENTITIES = "damaged: its XML declares entities, as no office program does"
-
-
 class Parts:
     """The parts of an archive by their names, which are the same in upper and lower case.
 
@@ -86,8 +83,7 @@ class Parts:
             for _, element in etree.iterparse(
                 stream, tag=wanted, resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
             ):
-                if element.getroottree().docinfo.internalDTD is not None:
-                    raise Unreadable(_ENTITIES)
+                _refuse_entities(element)
                 yield element
                 element.clear()
                 parent = element.getparent()
@@ -101,11 +97,18 @@ def _plain(name: str) -> str:
 
 def parsed(data: bytes, name: str) -> etree._Element:
     """Return the root element of a part without comments. Raises Unreadable where it is no XML, or may be a bomb."""
-    if b"<!ENTITY" in data:
-        raise Unreadable(_ENTITIES)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     with _sound(name):
-        return etree.fromstring(data, parser)
+        root = etree.fromstring(data, parser)
+        _refuse_entities(root)
+        return root
+
+
+def _refuse_entities(element: etree._Element) -> None:
+    """Raise Unreadable where the part of an element declares entities, in whatever encoding it is written."""
+    declared = element.getroottree().docinfo.internalDTD
+    if declared is not None and any(declared.iterentities()):
+        raise Unreadable("damaged: its XML declares entities, as no office program does")
 
 
 @contextmanager

@@ -70,44 +70,60 @@ class Admission:
         if not (is_call and path_below_root(scope).startswith(self._prefixes)):
             await self._app(scope, receive, send)
             return
+        call = await self._read(receive, send)
+        if call is None:
+            return
+        try:
+            try:
+                has_place = await self._admit(call, send)
+            finally:
+                self._held -= call.size
+            if has_place:
+                await self._work(scope, call, send)
+        finally:
+            call.end()
+
+    async def _read(self, receive: Receive, send: Send) -> _Replay | None:
+        """Return a call once it has come whole; nothing where its client has left, or was refused."""
         parts: list[bytes] = []
+        call: _Replay | None = None
         try:
             while not self._full():
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    return
+                    return None
                 parts.append(message.get("body", b""))
                 self._held += len(parts[-1])
                 if not message.get("more_body", False):
                     call = _Replay(b"".join(parts), receive)
-                    try:
-                        await self._admit(scope, call, send)
-                    finally:
-                        call.end()
-                    return
+                    return call
             await self._refuse(send)
+            return None
         finally:
-            self._held -= sum(map(len, parts))
+            if call is None:
+                self._held -= sum(map(len, parts))
 
     def _full(self) -> bool:
         return self._closed or self.queued >= WAITING or self._held >= MAX_HELD
 
-    async def _admit(self, scope: Scope, call: _Replay, send: Send) -> None:
-        """Have a call that has come whole worked on as soon as there is a place for it."""
+    async def _admit(self, call: _Replay, send: Send) -> bool:
+        """Wait for a place; return whether the call has one, which it must give back."""
         if await call.has_left():
-            return
-        if self._free.locked():
-            if self._full():
-                await self._refuse(send)
-                return
-            self.waiting += 1
-            try:
-                if not await call.wait_for(self._free):
-                    return
-            finally:
-                self.waiting -= 1
-        else:
+            return False
+        if not self._free.locked():
             await self._free.acquire()
+            return True
+        if self._full():
+            await self._refuse(send)
+            return False
+        self.waiting += 1
+        try:
+            return await call.wait_for(self._free)
+        finally:
+            self.waiting -= 1
+
+    async def _work(self, scope: Scope, call: _Replay, send: Send) -> None:
+        """Have a call answered, and give its place back as soon as the answer begins."""
         self.under_way += 1
         held = True
 
@@ -144,6 +160,7 @@ class _Replay:
     """A call that has come whole, to be given on once, and whether its client is still there."""
 
     def __init__(self, body: bytes, source: Receive) -> None:
+        self.size = len(body)
         self._body: bytes | None = body
         self._next = asyncio.ensure_future(_told(source))
 

@@ -73,7 +73,7 @@ class Told(gr.Error):
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Show expected errors to the one who asked; of others, that there was one: the server's error output has it."""
+    """Show expected errors to the one who asked; of others, that there was one: the log or error output has it."""
     try:
         yield
     except gr.Error:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import logging.handlers
+import os
 import re
 import secrets
 import sys
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,6 +69,42 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str).replace("\x7f", "\\u007f")
 
 
+class _LogFile(logging.handlers.WatchedFileHandler):
+    """A log file for this user's eyes only, opened anew where another program has moved it away.
+
+    What can't be written is left out, which is told once on standard error, until writing works again: a full disk or
+    a folder that is gone costs lines of the log, but no answer and no build.
+    """
+
+    _failing = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line; what this is built on lets errors out where it opens the file anew."""
+        try:
+            super().emit(record)
+        except OSError as error:
+            if not self._failing:
+                why = error.strerror or error
+                sys.stderr.write(f"qa: log file {self.baseFilename} can't be written ({why}); lines are left out\n")
+            self._failing = True
+        else:
+            self._failing = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+        """Leave what is wrong with the file to ``emit``."""
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            raise error
+        super().handleError(record)
+
+    def _open(self) -> Any:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, errors=self.errors, opener=_private)
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
+
+
 def note(event: str, **fields: str | float | bool | None) -> None:
     """Write a line on something that happened, if a log is kept."""
     _LOGGER.info(event, extra={"fields": fields})
@@ -87,13 +125,12 @@ def keep_log(target: str) -> logging.Handler:
     if target == STANDARD_ERROR:
         handler = logging.StreamHandler(sys.stderr)
     else:
-        path = Path(target).expanduser()
         try:
-            path.touch(mode=0o600)
-            handler = logging.handlers.WatchedFileHandler(path, encoding="ascii")
-        except OSError as error:
+            handler = _LogFile(Path(target).expanduser(), encoding="ascii")
+        except (OSError, RuntimeError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
             raise SettingsError(
-                f"log file {target} can't be written ({error.strerror}); name a file in a folder that is there, "
+                f"log file {target} can't be written ({why}); name a file in a folder that is there, "
                 "or - for standard error"
             ) from error
     handler.setFormatter(JsonLines())
@@ -109,4 +146,5 @@ def end_log(handler: logging.Handler) -> None:
     logging.getLogger().removeHandler(handler)
     _LOGGER.setLevel(logging.NOTSET)
     logging.captureWarnings(False)
-    handler.close()
+    with suppress(OSError):  # of what could not be written, which was told
+        handler.close()

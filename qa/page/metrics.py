@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from index.errors import SeedQAError
 from index.manifest import Manifest
 from qa.page.front import Answered
 from qa.page.questions import Asked
@@ -35,7 +36,7 @@ class Load(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What is looked at whenever somebody reads the metrics."""
+    """What is looked at whenever somebody reads the metrics; the first two may raise SeedQAError or OSError."""
 
     manifest: Callable[[], Manifest]
     """Of the snapshot in force."""
@@ -88,8 +89,7 @@ class Metrics:
 
 
 def _part(path: str) -> str:
-    parts = path.replace("/gradio_api/", "/", 1).split("/")
-    found = next((part for part in parts if part in _GROUPS), "")
+    found = next((part for part in path.split("/") if part in _GROUPS), "")
     return found or ("page" if path.endswith("/") else "other")
 
 
@@ -101,17 +101,8 @@ class _State:
 
     def collect(self) -> Iterable[Metric]:
         """Yield a family of metrics for each thing."""
-        manifest, build, load = self._sources.manifest(), self._sources.build(), self._sources.load
-        yield _labelled("seedqa_snapshot_info", "The snapshot in force, by its id.", "snapshot", manifest.id)
-        built = self._sources.built()
-        yield GaugeMetricFamily("seedqa_snapshot_built_timestamp_seconds", "When it was built.", value=built)
-        counts = manifest.counts
-        for name, value in (
-            ("documents", counts.documents),
-            ("passages", counts.passages),
-            ("sentences", counts.sentences),
-        ):
-            yield GaugeMetricFamily(f"seedqa_snapshot_{name}", f"Number of {name} in it.", value=value)
+        yield from self._snapshot()
+        build, load = self._sources.build(), self._sources.load
         yield GaugeMetricFamily("seedqa_build_running", "1 while a rebuild is running.", value=build.running)
         yield CounterMetricFamily("seedqa_builds", "Rebuilds started.", value=build.number)
         yield GaugeMetricFamily("seedqa_build_seconds", "Of the latest rebuild so far.", value=build.seconds)
@@ -120,6 +111,22 @@ class _State:
         yield GaugeMetricFamily("seedqa_calls_under_way", "Calls being worked on.", value=load.under_way)
         yield GaugeMetricFamily("seedqa_calls_waiting", "Calls that wait, queues included.", value=load.queued)
         yield CounterMetricFamily("seedqa_calls_refused", "Calls told that the server is busy.", value=load.refused)
+
+    def _snapshot(self) -> Iterable[Metric]:
+        """Yield what the snapshot in force holds; nothing where it can't be used, which /ready tells."""
+        try:
+            manifest, built = self._sources.manifest(), self._sources.built()
+        except (SeedQAError, OSError):
+            return
+        yield _labelled("seedqa_snapshot_info", "The snapshot in force, by its id.", "snapshot", manifest.id)
+        yield GaugeMetricFamily("seedqa_snapshot_built_timestamp_seconds", "When it was built.", value=built)
+        counts = manifest.counts
+        for name, value in (
+            ("documents", counts.documents),
+            ("passages", counts.passages),
+            ("sentences", counts.sentences),
+        ):
+            yield GaugeMetricFamily(f"seedqa_snapshot_{name}", f"Number of {name} in it.", value=value)
 
 
 def _labelled(name: str, explained: str, label: str, value: str) -> GaugeMetricFamily:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from index.errors import SeedQAError
 from qa.guard import path_below_root
 from qa.page.events import trouble
 
@@ -39,7 +38,7 @@ class Probes:
         ending: Callable[[], bool],
         metrics: tuple[Callable[[], bytes], str] | None,
     ) -> None:
-        """``check`` asks the index something and raises SeedQAError where it can't answer; ``metrics`` has its type."""
+        """``check`` asks the index something and raises an error where it can't answer; ``metrics`` has its type."""
         self._app = app
         self._check = check
         self._ending = ending
@@ -82,7 +81,7 @@ class Probes:
         try:
             self._check()
             word = "ready"
-        except (SeedQAError, OSError) as error:
+        except Exception as error:  # whatever it is, no question is answered
             if self._found[0] != "not answering":
                 trouble("the index does not answer", error)
             word = "not answering"

@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -135,6 +136,8 @@ def make_room() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = CONNECTIONS + OTHERS
     if 0 <= soft < wanted:
-        soft = wanted if hard < 0 else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        more = wanted if hard < 0 else min(wanted, hard)
+        with suppress(OSError, ValueError):  # where that is not allowed, with as many as there are
+            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+            soft = more
         Connection.most = max(soft - OTHERS, soft // 2)

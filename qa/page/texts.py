@@ -112,7 +112,7 @@ EARLIER = "Earlier snapshots"
 RESTORE = "Put back in force"
 WATCHING = "yes: changes are indexed by themselves"
 
-FAILED = "this failed; the error output of the server says why"
+FAILED = "this failed; the log of the server, or its error output, says why"
 UNFIT = "what was sent is not of the kind that is expected; the endpoints are described in /gradio_api/info"
 NO_ENDPOINT = "there is no endpoint of that name; /gradio_api/info lists them"
 ENDING = "the server is being stopped; ask again when it is back"

@@ -239,10 +239,10 @@ def plot(path: Path, stages: dict[str, tuple[list[Row], list[dict[str, float]]]]
             label = "answered" if status == 200 else "busy"
             axes[0][column].scatter([r[0] - begin for r in chosen], [r[2] for r in chosen], 2, colour, label=label)
         axes[0][column].set(title=stage, yscale="log", ylabel="ms")
-        axes[0][column].legend(loc="upper right")
+        axes[0][column].legend(loc="upper left")
         moments = [look["at"] - begin for look in looks]
         axes[1][column].plot(moments, [look["rss_mb"] for look in looks])
-        axes[1][column].set(ylabel="memory, MB", ylim=(0, None))
+        axes[1][column].set(ylabel="memory, MB", ylim=(0, 1.2 * max(look["rss_mb"] for look in looks)))
         axes[2][column].plot(moments, [look["waiting"] for look in looks], label="waiting")
         axes[2][column].plot(moments, [look["health_ms"] for look in looks], label="/health, ms")
         axes[2][column].set(xlabel="seconds", ylim=(0, None))

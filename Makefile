@@ -80,7 +80,7 @@ fuzz: .venv/fuzz
 lock audit sbom: .venv-tools/done
 	$(subst .venv,.venv-tools,$(BIN))/python -m benchmarks.supply $@
 
-wheel: .venv/test
+wheel: .venv/run
 	$(BIN)/python -m benchmarks.supply wheel
 
 .venv/fuzz: .venv/test

@@ -1,12 +1,13 @@
 """What an unfinished build has done already, so that the next one goes on from there.
 
 One SQLite file beside the snapshots: what each file of the seeds holds, and vectors of sentences. It is a cache that
-may be lost or thrown away at any time; a build that ends well removes it. Each value stands behind a digest of itself
+may be lost or thrown away at any time; a build that ends well removes it, and so does one that found the disk full. Each value stands behind a digest of itself
 and its key, so that one that a power cut or a failing disk has altered counts as not kept.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -22,6 +23,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
 _AT_ONCE = 500
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _DIGEST = 32
 """Bytes of a digest."""
 
@@ -110,7 +112,17 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        if error is not None and _lacks_space(error):
+            self.remove()  # else what was kept would keep the disk full, and every further build from beginning
+        else:
+            self._close()
+
+
+def _lacks_space(error: BaseException) -> bool:
+    """Tell whether the disk is full, in the words of the system or of SQLite."""
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    return getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
 
 
 def journal_key(*parts: str) -> str:

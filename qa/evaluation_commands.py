@@ -94,7 +94,7 @@ def eval_command(
     given = [name for name, value in only_sets.items() if value is not None]
     if suggest is not None:
         _refuse("--suggest", [*given, *(["--dataset"] if dataset else []), *(["-k"] if k else [])])
-        _suggest(settings, suggest, as_json)
+        _suggest(settings, suggest, named=index is not None, as_json=as_json)
         return
     if dataset is None and run is not None:
         raise click.UsageError("--run is scored on a data set; name the data set: --dataset PATH")
@@ -116,7 +116,7 @@ def _refuse(what: str, options: list[str]) -> None:
         raise click.UsageError(f"{what} goes without {', '.join(options)}")
 
 
-def _suggest(settings: Settings, target: Path, as_json: bool) -> None:
+def _suggest(settings: Settings, target: Path, *, named: bool, as_json: bool) -> None:
     """Write a draft; a file that is there already may hold somebody's work and stays."""
     from qa.evaluate.dataset import counted  # noqa: PLC0415 - loaded for this command only
     from qa.evaluate.squad import write_squad  # noqa: PLC0415 - loaded for this command only
@@ -131,7 +131,8 @@ def _suggest(settings: Settings, target: Path, as_json: bool) -> None:
         return
     made = f"{counted(questions, 'question')} on {counted(len(drafted.data), 'document')}"
     show.text(f"Drafted {made} into {target}. {drafted.note}")
-    show.text(f"Then: qa eval --dataset {target}")
+    at = f" --index {settings.index}" if named else ""
+    show.text(f"Then: qa eval --dataset {target}{at}")
 
 
 def _holds_votes(dataset: Path) -> bool:

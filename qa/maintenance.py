@@ -12,6 +12,7 @@ from index.compare import diff
 from index.errors import SeedQAError, SnapshotError
 from index.examine import Finding, examine
 from index.layout import IndexPaths
+from index.lock import in_force as snapshot_in_force
 from index.lock import lock
 from index.manifest import Manifest
 from index.snapshot import current_id, load_manifest, prune, read_origin, restore, snapshot_ids
@@ -68,7 +69,7 @@ def doctor(index: Path | None, as_json: bool) -> int:
     if as_json:
         show.json_line({"snapshots": checked, "findings": findings})
     else:
-        show.findings(checked, findings)
+        show.findings(checked, findings, snapshot_in_force(paths))
     return ERROR if findings else OK
 
 

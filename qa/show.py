@@ -252,12 +252,14 @@ def status(manifest: Manifest, index: str, seeds: str, built: str, threshold: st
     )
 
 
-def findings(checked: Sequence[str], found: Sequence[Finding]) -> None:
-    """Print what a check of the index found."""
+def findings(checked: Sequence[str], found: Sequence[Finding], current: str) -> None:
+    """Print what a check of the index found, whose snapshot ``current`` is in force."""
     for finding in found:
         _out.print(Text(f"✘ {finding.snapshot}: {_clean(finding.problem)}", style="red"), soft_wrap=True)
     if not found:
         _out.print(f"✔ {_count(len(checked), 'snapshot')} checked: every hash, count and format version fits.")
+    elif {finding.snapshot for finding in found} & (set(checked) - {current}):
+        _out.print("Earlier snapshots are needed for going back alone; remove them with qa prune --keep 0.")
 
 
 def difference(found: Difference) -> None:

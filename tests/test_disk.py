@@ -208,6 +208,26 @@ def test_a_prune_frees_a_full_disk(small_disk: Callable[[int], Path], seeds: Pat
     assert examine(paths) == []
 
 
+def test_a_build_that_finds_the_disk_full_leaves_it_as_it_was(
+    small_disk: Callable[[int], Path], seeds: Path, encoder: HashEncoder
+) -> None:
+    """What it had read and kept for the next one would fill the disk for good."""
+    index = small_disk(600) / "index"
+    paths = IndexPaths(index)
+    old = build(seeds, index, encoder).snapshot
+    for number in range(200):
+        (seeds / f"more-{number}.txt").write_text(f"Sentence number {number} is here. " * 200, "utf-8")
+    error = failure(seeds, index, encoder)
+    assert error is not None
+    assert error.endswith("; the snapshot in force is unchanged; free some space and try again")
+    assert current_id(paths) == old
+    assert [path.name for path in index.glob("unfinished*")] == []
+    for number in range(1, 200):
+        (seeds / f"more-{number}.txt").unlink()
+    assert failure(seeds, index, encoder) is None
+    assert current_id(paths) != old
+
+
 class Recorder:
     """Remembers what of a folder is on disk for certain: what was synced, files and names of folders each."""
 

@@ -301,7 +301,8 @@ def test_a_set_on_an_index_at_hand(shipped: Index, shipped_snapshot: Snapshot) -
     with pytest.raises(SeedQAError) as error:
         on_index(lost, shipped_snapshot)
     assert str(error.value) == (
-        "1 of 1 documents of own are not in the index, first 'gone.md'; qa status --documents lists those that are"
+        "1 of 1 documents of own are not in the index asked, first 'gone.md'; name another with --index, or see with "
+        "qa status --documents what this one holds"
     )
 
 

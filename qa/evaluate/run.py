@@ -123,8 +123,8 @@ def on_index(dataset: Dataset, snapshot: Snapshot) -> Dataset:
     wanted = dict.fromkeys(ident for query in dataset.queries for ident in query.relevant)
     if missing := [ident for ident in wanted if ident not in stored]:
         raise SeedQAError(
-            f"{len(missing):,} of {len(wanted):,} documents of {dataset.name} are not in the index, first "
-            f"{missing[0]!r}; qa status --documents lists those that are"
+            f"{len(missing):,} of {len(wanted):,} documents of {dataset.name} are not in the index asked, first "
+            f"{missing[0]!r}; name another with --index, or see with qa status --documents what this one holds"
         )
     given = {document.id: document.text for document in dataset.documents}
     texts = {ident: snapshot.store.document_text(stored[ident].row) for ident in wanted}

@@ -260,6 +260,8 @@ def _check(serving: Serving) -> None:
             f"host {serving.host} can be reached from other computers, so a login is needed: --auth FILE with a line "
             "user:password, or the variable SEEDQA_AUTH"
         )
+    if serving.log_questions and not serving.log:
+        raise SettingsError("--log-questions needs a log to write them to: --log FILE, or --log - for standard error")
     if not _ROOT_PATH.fullmatch(serving.root_path):
         raise SettingsError(f"root path is {serving.root_path!r}, expected one like /seedqa")
     _guarded(_nothing, serving)  # raises for a name that is none

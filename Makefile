@@ -14,8 +14,9 @@ run: .venv/run
 	@test -f $(INDEX)/CURRENT || $(BIN)/qa build $(SEEDS) --index $(INDEX)
 	@$(BIN)/qa serve --index $(INDEX) --port $(PORT)
 
+# Files side by side, each whole in one process; every process holds the model and a server.
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 index: .venv/run
 	$(BIN)/qa build $(SEEDS) --index $(INDEX)

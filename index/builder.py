@@ -37,7 +37,7 @@ from index.snapshot import (
     write_origin,
 )
 from index.store import write_store
-from index.vectors import serialise
+from index.vectors import write_vectors
 
 STAGES = ("scan", "load", "encode", "lexical", "write", "check", "publish")
 """The stages of a build, in order, as progress names them."""
@@ -181,8 +181,9 @@ class Building:
         scratch.root.mkdir()
         passages = sum(len(item.passages) for item in found.loaded)
         write_store(scratch.passages, ((item.document, item.passages) for item in found.loaded))
-        write_synced(scratch.vectors, serialise(vectors.sentences))
-        write_synced(scratch.passage_vectors, serialise(vectors.passages))
+        dimension = self._encoder.info.dimension
+        write_vectors(scratch.vectors, [vectors.sentences], len(vectors.sentences), dimension)
+        write_vectors(scratch.passage_vectors, [vectors.passages], passages, dimension)
         lexical.write_lexical(scratch.lexical, postings, passages)
         manifest = Manifest(
             format=FORMAT,

@@ -19,9 +19,11 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 if sys.platform == "darwin":
     import fcntl
@@ -127,13 +129,20 @@ def _flush(handle: int) -> None:
         os.fsync(handle)
 
 
-def write_synced(path: Path, *parts: bytes | memoryview) -> None:
-    """Write a new file, part after part, and bring it to disk: the last byte is there when this returns."""
+@contextmanager
+def synced(path: Path) -> Iterator[BinaryIO]:
+    """Open a new file to be written; when the block ends well it is on disk to the last byte."""
     with path.open("wb") as file:
-        for part in parts:
-            file.write(part)
+        yield file
         file.flush()
         _flush(file.fileno())
+
+
+def write_synced(path: Path, *parts: bytes | memoryview) -> None:
+    """Write a new file, part after part, and bring it to disk: the last byte is there when this returns."""
+    with synced(path) as file:
+        for part in parts:
+            file.write(part)
 
 
 def replace_file(path: Path, data: bytes) -> None:

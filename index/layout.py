@@ -7,6 +7,8 @@ INDEX/
     manifest.json          what the snapshot holds, with the sha256 of every other file
     origin.json            the folder that it was read from; the only file that may change
     passages.sqlite        documents, passages, ranges of sentences
+    first_sentences.npy    row of the first sentence of each passage
+    passage_documents.npy  row of the document of each passage
     vectors.faiss          one row a sentence
     passage_vectors.faiss  one row a passage, read as a whole with its title and headings
     lexical/               BM25+ postings
@@ -52,6 +54,16 @@ class SnapshotPaths:
     def passages(self) -> Path:
         """Documents, passages and ranges of sentences."""
         return self.root / "passages.sqlite"
+
+    @property
+    def first_sentences(self) -> Path:
+        """Row of the first sentence of each passage."""
+        return self.root / "first_sentences.npy"
+
+    @property
+    def passage_documents(self) -> Path:
+        """Row of the document of each passage."""
+        return self.root / "passage_documents.npy"
 
     @property
     def vectors(self) -> Path:

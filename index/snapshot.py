@@ -18,6 +18,7 @@ from typing import IO
 import msgspec
 import numpy as np
 import portalocker
+from numpy.typing import NDArray
 
 from index.errors import SnapshotDamaged, SnapshotError, SnapshotMissing
 from index.intact import REBUILD, IntactFiles
@@ -47,7 +48,7 @@ class Snapshot:
             self.manifest = load_manifest(paths)
             counts, dimension = self.manifest.counts, self.manifest.encoder.dimension
             self._files = self._open.enter_context(closing(IntactFiles(paths, self.manifest)))
-            self.store = self._open.enter_context(closing(Store(paths.passages)))
+            self.store = self._open.enter_context(closing(Store(paths)))
             self.vectors = self._vectors(paths.vectors, counts.sentences, dimension)
             self.passage_vectors = self._vectors(paths.passage_vectors, counts.passages, dimension)
             self.lexical = self._open.enter_context(closing(Lexical(paths.lexical, counts.passages)))
@@ -56,8 +57,6 @@ class Snapshot:
                     f"{paths.passages} holds {len(self.store.first_sentences)} passages, expected {counts.passages}; "
                     f"{REBUILD}"
                 )
-            self.sentence_counts = np.diff(self.store.first_sentences, append=counts.sentences)
-            """Sentences of each passage: shape (passages,), int64."""
             self._files.check_names()
         except BaseException:
             self._open.close()
@@ -65,6 +64,11 @@ class Snapshot:
 
     def _vectors(self, path: Path, count: int, dimension: int) -> Vectors:
         return Vectors(path, self._files.file(path), count, dimension)
+
+    @property
+    def sentence_counts(self) -> NDArray[np.int64]:
+        """Sentences of each passage: shape (passages,)."""
+        return self.store.sentence_counts
 
     def check(self) -> None:
         """Raise SnapshotDamaged where a file was changed since the snapshot was opened. Takes microseconds."""

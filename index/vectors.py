@@ -52,16 +52,30 @@ def write_vectors(path: Path, blocks: Iterable[FloatArray], count: int, dimensio
     ``blocks`` are their rows in order, some at a time: each of shape (any, dimension), float32. One of them is held.
     Raises ValueError where they are not ``count`` rows together, and OSError where the disk fails.
     """
-    index = _empty(dimension)
     written = 0
     with synced(path) as file:
         file.write(_head(count, dimension))
         for block in blocks:
-            if len(block):
-                file.write(index.sa_encode(np.ascontiguousarray(block, dtype=np.float32)).data)
+            file.write(halved(block))
             written += len(block)
         if written != count:
             raise ValueError(f"{path} was to hold {count} vectors, was given {written}")
+
+
+def halved(vectors: FloatArray) -> bytes:
+    """Return rows in half precision, as an index keeps them: 2 · dimension bytes each."""
+    if not len(vectors):
+        return b""
+    return bytes(_empty(vectors.shape[1]).sa_encode(np.ascontiguousarray(vectors, dtype=np.float32)).data)
+
+
+def unhalved(codes: bytes, dimension: int) -> FloatArray:
+    """Return the rows that ``halved`` gave: shape (any, dimension), float32. Halved again they are the same bytes."""
+    rows: NDArray[np.uint8] = np.frombuffer(codes, dtype=np.uint8).reshape(-1, 2 * dimension)
+    if not len(rows):
+        return np.zeros((0, dimension), dtype=np.float32)
+    found: FloatArray = _empty(dimension).sa_decode(rows)
+    return found
 
 
 def _empty(dimension: int) -> Any:

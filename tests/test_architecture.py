@@ -38,7 +38,7 @@ LAYERS = (
         "index.encode.models", "index.encode.openvino_backend", "index.encode.protocol", "index.encode.quiet",
         "index.encode.tokens", "index.encode.torch_backend", "index.vectors", "index.lexical", "index.store",
         "index.layout", "index.manifest", "index.intact", "index.arrays", "index.aside", "index.known",
-        "index.postings", "index.spool",
+        "index.postings", "index.remembered", "index.spool",
     },
     {"index.snapshot", "index.examine", "index.lock", "index.compare", "index.journal"},
     {"index.gather"},

@@ -31,6 +31,7 @@ from index import lexical
 from index.analyse import question_terms, terms
 from index.load.limits import Limits
 from index.load.read import Reading, read_document
+from index.postings import write_lexical
 from index.split import TokenSpans, split
 
 OUT = Path(__file__).parent / "out"
@@ -77,14 +78,13 @@ def best(scores: Scores, k: int) -> Rows:
 
 def build_arrays(folder: Path, passages: Sequence[Sequence[str]]) -> None:
     """Build our own index, in the steps that a build of seeds takes."""
-    postings = lexical.merge([(lexical.count(passages), np.arange(len(passages), dtype=np.int64))])
-    lexical.write_lexical(folder, postings, len(passages))
+    write_lexical(folder, passages, len(passages))
 
 
 def open_arrays(folder: Path, passages: int) -> Ranker:
     """Open our own index."""
     opened = lexical.Lexical(folder, passages)
-    return lambda question, k: best(opened.scores(question), k)
+    return opened.best
 
 
 def build_bm25s(folder: Path, passages: Sequence[Sequence[str]], k1: float = lexical.K1, b: float = lexical.B) -> None:

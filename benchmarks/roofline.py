@@ -39,7 +39,7 @@ from index.encode.protocol import Encoder
 from index.layout import IndexPaths
 from index.records import no_progress
 from index.snapshot import open_current
-from index.vectors import Vectors, serialise
+from index.vectors import Vectors, write_vectors
 from qa.config import read_settings
 
 ROUNDS = 5
@@ -151,7 +151,7 @@ def search(scratch: Path, limit: float) -> list[dict[str, float]]:
     for size in SIZES:
         vectors = generator.standard_normal((size, 384), dtype=np.float32)
         path = scratch / f"{size}.faiss"
-        path.write_bytes(serialise(vectors))
+        write_vectors(path, [vectors], *vectors.shape)
         with path.open("rb") as file:
             stored = Vectors(path, file, size, 384)
         question = vectors[7] / np.linalg.norm(vectors[7])

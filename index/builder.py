@@ -8,25 +8,25 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from index import lexical
 from index.encode.protocol import Encoder
 from index.errors import SeedQAError, SeedsError, SnapshotError
-from index.gather import Gathered, Loaded, gather
+from index.gather import Gathered, gather
 from index.intact import damaged_files
 from index.journal import Journal
 from index.layout import TEMPORARY, IndexPaths, SnapshotPaths, sync, write_synced
 from index.load.limits import Limits
 from index.load.walk import walk
 from index.lock import lock
-from index.manifest import FORMAT, Counts, DocumentRecord, FileRecord, Manifest, SourceRecord, write_manifest
-from index.prepare import Found, find_postings, find_vectors, recipe
-from index.records import BuildReport, Progress, SeedFile, Skipped, content_id, no_progress
+from index.manifest import FORMAT, Counts, FileRecord, Manifest, SourceRecord, write_manifest
+from index.postings import Tally
+from index.prepare import Encoding, count_terms, recipe
+from index.records import BuildReport, Document, Passage, Progress, SeedFile, Skipped, content_id, no_progress
 from index.snapshot import (
     Snapshot,
     discard,
@@ -36,8 +36,9 @@ from index.snapshot import (
     remove_leftovers,
     write_origin,
 )
+from index.spool import Entry, Spool
 from index.store import write_store
-from index.vectors import serialise
+from index.vectors import write_vectors
 
 STAGES = ("scan", "load", "encode", "lexical", "write", "check", "publish")
 """The stages of a build, in order, as progress names them."""
@@ -73,19 +74,18 @@ def begin(seeds: Path, paths: IndexPaths, encoder: Encoder, progress: Progress, 
     """Hold the lock of an index, its journal and the snapshot in force for one build."""
     with lock(paths, f"build of {seeds}"):
         remove_leftovers(paths)
-        previous = _previous(paths)
-        try:
-            with Journal(paths.journal) as journal:
-                yield Building(seeds, paths, encoder, progress, limits, journal, previous)
-        finally:
-            if previous:
-                previous.close()
+        with (
+            _previous(paths) or nullcontext() as previous,
+            Journal(paths.journal) as journal,
+            Spool(paths.snapshots, previous.store if previous else None) as spool,
+        ):
+            yield Building(seeds, paths, encoder, progress, limits, journal, previous, spool)
 
 
 def _previous(paths: IndexPaths) -> Snapshot | None:
     """Return the snapshot in force if it can be reused; a damaged one is only replaced."""
     try:
-        return open_current(paths)
+        return open_current(paths, thorough=True)  # else what a drive has altered would get a hash that fits
     except SnapshotError:
         return None
 
@@ -102,7 +102,10 @@ class Building:
         limits: Limits,
         journal: Journal,
         previous: Snapshot | None,
+        spool: Spool,
     ) -> None:
+        self.spool = spool
+        """Where the documents that are read lie until they are written."""
         self._seeds = seeds
         self._paths = paths
         self._encoder = encoder
@@ -115,17 +118,18 @@ class Building:
     def read(self, files: Sequence[SeedFile]) -> Gathered:
         """Return what ``files`` hold."""
         return gather(
-            self._seeds, files, self._recipe, self._encoder, self._journal, self._limits, self._progress, self._previous
-        )
+            self._seeds, files, self._recipe, self._encoder, self._journal, self._limits, self._progress,
+            self._previous, self.spool,
+        )  # fmt: skip
 
     def run(self, found: Gathered, left_out: Sequence[Skipped], started: float) -> BuildReport:
         """Build from what was ``found``; ``left_out`` are files that the walk has left out."""
-        loaded = found.loaded
+        entries = found.entries
         skipped = tuple(sorted((*left_out, *found.skipped), key=lambda s: (s.source, s.reason)))
-        if not loaded:
+        if not entries:
             raise SeedsError(_nothing(self._seeds, skipped))
         ident = self._snapshot_id(found.sources, skipped)
-        reused = sum(len(p.sentences) for item in loaded if item.stored for p in item.passages)
+        reused = sum(entry.sentences for entry in entries if entry.unchanged)
         target = self._paths.snapshot(ident)
         if not _intact(target):
             reused += self._make(target, replace(found, skipped=skipped))
@@ -138,15 +142,15 @@ class Building:
         return BuildReport(
             snapshot=ident,
             previous=self._previous.id if self._previous else "",
-            documents=len(loaded),
-            passages=sum(len(item.passages) for item in loaded),
-            sentences=sum(len(p.sentences) for item in loaded for p in item.passages),
+            documents=len(entries),
+            passages=sum(entry.record.passages for entry in entries),
+            sentences=sum(entry.sentences for entry in entries),
             reused=reused,
             seconds=round(time.monotonic() - started, 3),
             seeds=str(self._seeds.resolve()),
-            found=len(loaded) + len(skipped),
+            found=len(entries) + len(skipped),
             skipped=skipped,
-            notes=tuple(Skipped(source=i.document.path, reason=note) for i in loaded for note in i.document.notes),
+            notes=tuple(Skipped(source=e.record.path, reason=note) for e in entries for note in e.record.notes),
         )
 
     def _snapshot_id(self, sources: Sequence[SourceRecord], skipped: Sequence[Skipped]) -> str:
@@ -161,42 +165,43 @@ class Building:
 
     def _make(self, target: SnapshotPaths, found: Gathered) -> int:
         """Make a snapshot and put it in its place; return how many vectors of changed documents were known."""
-        vectors = find_vectors(found.loaded, self._encoder, self._previous, self._journal, self._progress)
-        postings = find_postings(found.loaded, self._previous, self._progress)
         scratch = SnapshotPaths(target.root.with_name(target.root.name + TEMPORARY))
         try:
-            self._write(scratch, target.root.name, found, vectors, postings)
+            known = self._write(scratch, target.root.name, found)
             self._progress("check", 0, 0)
-            Snapshot(scratch).close()
+            Snapshot(scratch, thorough=True).close()
             _move(scratch, target)
         finally:
             discard(scratch.root)
-        return vectors.known
+        return known
 
-    def _write(
-        self, scratch: SnapshotPaths, ident: str, found: Gathered, vectors: Found, postings: lexical.Postings
-    ) -> None:
-        """Write all files of a snapshot and bring them to disk, the manifest last."""
-        self._progress("write", 0, 0)
+    def _write(self, scratch: SnapshotPaths, ident: str, found: Gathered) -> int:
+        """Write all files of a snapshot and bring them to disk, the manifest last; return as ``_make`` does."""
+        entries, dimension = found.entries, self._encoder.info.dimension
+        counts = Counts(
+            documents=len(entries),
+            passages=sum(entry.record.passages for entry in entries),
+            sentences=sum(entry.sentences for entry in entries),
+            terms=0,
+        )
         scratch.root.mkdir()
-        passages = sum(len(item.passages) for item in found.loaded)
-        write_store(scratch.passages, ((item.document, item.passages) for item in found.loaded))
-        write_synced(scratch.vectors, serialise(vectors.sentences))
-        write_synced(scratch.passage_vectors, serialise(vectors.passages))
-        lexical.write_lexical(scratch.lexical, postings, passages)
+        with Encoding(
+            self.spool, entries, self._encoder, self._previous, self._journal, self._progress, scratch.root
+        ) as vectors:
+            write_vectors(scratch.vectors, vectors.sentences(), counts.sentences, dimension)
+            write_vectors(scratch.passage_vectors, vectors.passages(), counts.passages, dimension)
+        with Tally(scratch.root, counts.passages) as tally:
+            count_terms(tally, self.spool, entries, self._previous, self._progress)
+            terms = tally.write(scratch.lexical)
+        write_store(scratch, self._documents(entries), counts.passages)
         manifest = Manifest(
             format=FORMAT,
             id=ident,
             recipe=self._recipe,
             encoder=self._encoder.info,
-            languages=tuple(sorted({item.document.language for item in found.loaded})),
-            counts=Counts(
-                documents=len(found.loaded),
-                passages=passages,
-                sentences=len(vectors.sentences),
-                terms=len(postings.terms),
-            ),
-            documents=tuple(_record(item) for item in found.loaded),
+            languages=tuple(sorted({entry.language for entry in entries})),
+            counts=replace(counts, terms=terms),
+            documents=tuple(entry.record for entry in entries),
             sources=found.sources,
             skipped=found.skipped,
             files=_synced_files(scratch.root),
@@ -205,19 +210,14 @@ class Building:
         write_synced(scratch.manifest, write_manifest(manifest))
         sync(scratch.lexical)
         sync(scratch.root)
+        return vectors.reused
 
-
-def _record(item: Loaded) -> DocumentRecord:
-    document = item.document
-    return DocumentRecord(
-        path=document.path,
-        title=document.title,
-        sha256=document.sha256,
-        bytes=document.bytes,
-        passages=len(item.passages),
-        notes=document.notes,
-        copies=document.copies,
-    )
+    def _documents(self, entries: Sequence[Entry]) -> Iterator[tuple[Document, Sequence[Passage]]]:
+        """Yield the documents of a snapshot in order, one after the other from where they lie."""
+        for done, entry in enumerate(entries):
+            self._progress("write", done, len(entries))
+            yield self.spool.load(entry)
+        self._progress("write", len(entries), len(entries))
 
 
 def _synced_files(root: Path) -> dict[str, FileRecord]:

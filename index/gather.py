@@ -17,27 +17,18 @@ from index.load.read import Reading
 from index.load.readers import Outcome, Readers
 from index.load.walk import open_seed
 from index.manifest import Recipe, SourceRecord, source_path
-from index.records import Document, Passage, Progress, SeedFile, Skipped
+from index.records import Document, Progress, SeedFile, Skipped
 from index.snapshot import Snapshot
 from index.split import split
+from index.spool import Entry, Spool
 from index.store import StoredDocument
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A document of the new snapshot and where its vectors and term counts come from."""
-
-    document: Document
-    passages: tuple[Passage, ...]
-    stored: StoredDocument | None = None
-    """The same document in the previous snapshot, where it is unchanged."""
-
-
-@dataclass(frozen=True, slots=True)
 class Gathered:
-    """All that the files of the seeds hold."""
+    """All that the files of the seeds hold; the documents themselves lie in a spool."""
 
-    loaded: tuple[Loaded, ...]
+    entries: tuple[Entry, ...]
     """Sorted by path; no two of the same bytes."""
     sources: tuple[SourceRecord, ...]
     """The files, sorted by path, but for those that could not be opened."""
@@ -54,15 +45,26 @@ def gather(
     limits: Limits,
     progress: Progress,
     previous: Snapshot | None,
+    spool: Spool,
 ) -> Gathered:
-    """Read and split each file that is not known already; whatever holds no text is skipped with the reason."""
-    work = _Gathering(seeds, recipe, encoder, journal, limits, previous)
+    """Read and split each file that is not known already; whatever holds no text is skipped with the reason.
+
+    Documents go into ``spool`` one by one.
+    """
+    work = _Gathering(seeds, recipe, encoder, journal, limits, previous, spool)
     return work.gather(files, progress)
 
 
 class _Gathering:
     def __init__(
-        self, seeds: Path, recipe: Recipe, encoder: Encoder, journal: Journal, limits: Limits, previous: Snapshot | None
+        self,
+        seeds: Path,
+        recipe: Recipe,
+        encoder: Encoder,
+        journal: Journal,
+        limits: Limits,
+        previous: Snapshot | None,
+        spool: Spool,
     ) -> None:
         self._seeds = seeds
         self._encoder = encoder
@@ -70,7 +72,8 @@ class _Gathering:
         self._limits = limits
         self._made_with = msgspec.json.encode(recipe, order="deterministic").decode()
         self._previous = _Previous(previous, recipe, encoder) if previous is not None else None
-        self._loaded: list[Loaded] = []
+        self._spool = spool
+        self._entries: list[Entry] = []
         self._skipped: list[Skipped] = []
         self._sources: dict[str, SourceRecord] = {}
         self._copies: dict[str, list[str]] = {}
@@ -117,8 +120,8 @@ class _Gathering:
         known = self._previous.of(source, self._sources) if self._previous is not None else None
         if known is None:
             return False
-        loaded, skipped = known
-        self._loaded += loaded
+        documents, skipped = known
+        self._entries += map(self._spool.keep, documents)
         self._skipped += [s for s in skipped if not s.copy_of]
         self._known_copies += [(s.copy_of, s.source) for s in skipped if s.copy_of]
         return True
@@ -152,7 +155,7 @@ class _Gathering:
         self._skipped += [
             Skipped(source=left.path, reason=left.reason, passing=left.passing) for left in outcome.left_out
         ]
-        self._loaded += [self._split(reading) for reading in outcome.readings]
+        self._entries += map(self._split, outcome.readings)
         suffix = PurePosixPath(path).suffix
         again = [
             other for other in others if changed or (not outcome.readings and PurePosixPath(other).suffix != suffix)
@@ -160,7 +163,7 @@ class _Gathering:
         self._copies[path] = [other for other in others if other not in again]
         return again
 
-    def _split(self, reading: Reading) -> Loaded:
+    def _split(self, reading: Reading) -> Entry:
         found = reading.extract
         document = Document(
             path=reading.path,
@@ -177,16 +180,17 @@ class _Gathering:
             pages=found.pages,
         )
         encoder = self._encoder
-        return Loaded(document, split(found, document.language, encoder.token_spans, encoder.info.sentence_tokens))
+        passages = split(found, document.language, encoder.token_spans, encoder.info.sentence_tokens)
+        return self._spool.add(document, passages)
 
     def _sorted(self) -> Gathered:
         """Return everything in order, with each document once and its copies named."""
-        unique: dict[str, Loaded] = {}
+        unique: dict[str, Entry] = {}
         others: dict[str, set[str]] = {}
         kept: dict[str, str] = {}
-        for item in sorted(self._loaded, key=lambda item: _plainness(item.document.path)):
-            path = item.document.path
-            kept[path] = unique.setdefault(item.document.sha256, item).document.path
+        for entry in sorted(self._entries, key=lambda entry: _plainness(entry.record.path)):
+            path = entry.record.path
+            kept[path] = unique.setdefault(entry.record.sha256, entry).record.path
             names = others.setdefault(kept[path], set())
             names.update(self._named_alike(path), {path} - {kept[path]})
         for original, path in self._known_copies:
@@ -195,13 +199,13 @@ class _Gathering:
             else:  # it was read again, and could not be this time
                 reason = f"same content as {original}, which could not be read"
                 self._skipped.append(Skipped(source=path, reason=reason, passing=True))
-        loaded = sorted(unique.values(), key=lambda item: item.document.path)
+        entries = sorted(unique.values(), key=lambda entry: entry.record.path)
         skipped = [*self._skipped, *(replace(s, source=n) for s in self._skipped for n in self._named_alike(s.source))]
         for path, names in others.items():
             reason = f"same content as {path}, with which it is indexed"
             skipped += [Skipped(source=name, reason=reason, copy_of=path) for name in names]
         return Gathered(
-            loaded=tuple(_with_copies(item, tuple(sorted(others[item.document.path]))) for item in loaded),
+            entries=tuple(_with_copies(entry, tuple(sorted(others[entry.record.path]))) for entry in entries),
             sources=tuple(self._sources[path] for path in sorted(self._sources)),
             skipped=tuple(sorted(skipped, key=lambda s: (s.source, s.reason))),
         )
@@ -225,8 +229,8 @@ def _kept(value: bytes | None) -> Outcome | None:
         return None
 
 
-def _with_copies(item: Loaded, copies: tuple[str, ...]) -> Loaded:
-    return Loaded(replace(item.document, copies=copies), item.passages, item.stored)
+def _with_copies(entry: Entry, copies: tuple[str, ...]) -> Entry:
+    return replace(entry, record=replace(entry.record, copies=copies)) if copies else entry
 
 
 class _Previous:
@@ -237,17 +241,17 @@ class _Previous:
         self._snapshot = snapshot
         fits = made.recipe == recipe and made.encoder.fingerprint == encoder.info.fingerprint
         self._sources = {source.path: source.sha256 for source in made.sources} if fits else {}
-        self._documents: dict[str, list[StoredDocument]] = {}
+        self._rows: dict[str, list[int]] = {}
         self._skipped: dict[str, list[Skipped]] = {}
         if fits:
-            for document in snapshot.store.documents:
-                self._documents.setdefault(source_path(document.path, self._sources), []).append(document)
+            for row, document in enumerate(made.documents):
+                self._rows.setdefault(source_path(document.path, self._sources), []).append(row)
             for skipped in made.skipped:
                 self._skipped.setdefault(source_path(skipped.source, self._sources), []).append(skipped)
 
     def of(
         self, source: SourceRecord, sources: Mapping[str, SourceRecord]
-    ) -> tuple[list[Loaded], list[Skipped]] | None:
+    ) -> tuple[list[StoredDocument], list[Skipped]] | None:
         """Return the documents of a file and what was skipped in it, or nothing where that has to be read.
 
         ``sources`` are the files as they are now: a member whose bytes are indexed with another file is known only
@@ -260,15 +264,4 @@ class _Previous:
         gone = any(path not in sources or sources[path].sha256 != self._sources[path] for path in originals)
         if gone or any(s.passing for s in skipped):
             return None
-        return [self._unchanged(document) for document in self._documents.get(source.path, [])], skipped
-
-    def _unchanged(self, stored: StoredDocument) -> Loaded:
-        """Return a document as the previous snapshot holds it."""
-        store = self._snapshot.store
-        names = ("path", "sha256", "bytes", "format", "encoding", "language", "title", "author", "date", "notes")
-        document = Document(
-            **{name: getattr(stored, name) for name in names},
-            text=store.document_text(stored.row),
-            pages=store.pages(stored.row),
-        )
-        return Loaded(document, tuple(p.passage for p in store.passages_of(stored)), stored)
+        return [self._snapshot.store.document(row) for row in self._rows.get(source.path, [])], skipped

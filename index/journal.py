@@ -1,6 +1,7 @@
 """What an unfinished build has done already, so that the next one goes on from there.
 
-One SQLite file beside the snapshots: what each file of the seeds holds, and vectors of sentences. It is a cache that
+One SQLite file beside the snapshots: what each file of the seeds holds, and vectors of the texts of
+documents. It is a cache that
 may be lost or thrown away at any time; a build that ends well removes it, and so does one that found the disk full.
 Each value stands behind a digest of itself and its key, so that one that a power cut or a failing disk has altered
 counts as not kept.
@@ -16,14 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-
-from index.encode.protocol import FloatArray
-
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value BLOB NOT NULL);
 """
-_AT_ONCE = 500
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _DIGEST = 32
 """Bytes of a digest."""
@@ -70,32 +66,6 @@ class Journal:
         self._database = self._database or self._open()
         with self._database:
             self._database.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", sealed)
-
-    def vectors(self, fingerprint: str, texts: Sequence[str]) -> dict[str, FloatArray]:
-        """Return the vectors kept of ``texts``, of shape (dimension,), by text."""
-        found: dict[str, FloatArray] = {}
-        if self._database is None:
-            return found
-        keys = {journal_key("vector", fingerprint, text): text for text in texts}
-        listed = list(keys)
-        for first in range(0, len(listed), _AT_ONCE):
-            batch = listed[first : first + _AT_ONCE]
-            marks = ", ".join("?" * len(batch))
-            try:
-                rows = self._database.execute(f"SELECT key, value FROM kept WHERE key IN ({marks})", batch).fetchall()
-            except sqlite3.DatabaseError:
-                self.remove()
-                return found
-            kept = ((key, _unsealed(key, value)) for key, value in rows)
-            found |= {keys[key]: np.frombuffer(value, dtype="<f4") for key, value in kept if value is not None}
-        return found
-
-    def keep_vectors(self, fingerprint: str, texts: Sequence[str], vectors: FloatArray) -> None:
-        """Keep one row of ``vectors``, of shape (len(texts), dimension), for each text."""
-        rows = vectors.astype("<f4")
-        self.keep(
-            (journal_key("vector", fingerprint, text), row.tobytes()) for text, row in zip(texts, rows, strict=True)
-        )
 
     def remove(self) -> None:
         """Throw everything away: the build has ended well, or what was kept is damaged."""

@@ -5,8 +5,11 @@ INDEX/
   build.lock               held while a build or prune runs; holder.json says by whom
   snapshots/<id>/
     manifest.json          what the snapshot holds, with the sha256 of every other file
-    origin.json            the folder that it was read from; the only file that may change
+    origin.json            the folder that it was read from; may change
+    verified.json          large files that were found intact, if there are any; may change or go
     passages.sqlite        documents, passages, ranges of sentences
+    first_sentences.npy    row of the first sentence of each passage
+    passage_documents.npy  row of the document of each passage
     vectors.faiss          one row a sentence
     passage_vectors.faiss  one row a passage, read as a whole with its title and headings
     lexical/               BM25+ postings
@@ -19,9 +22,11 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 if sys.platform == "darwin":
     import fcntl
@@ -47,9 +52,24 @@ class SnapshotPaths:
         return self.root / "origin.json"
 
     @property
+    def verified(self) -> Path:
+        """Which large files were found intact."""
+        return self.root / "verified.json"
+
+    @property
     def passages(self) -> Path:
         """Documents, passages and ranges of sentences."""
         return self.root / "passages.sqlite"
+
+    @property
+    def first_sentences(self) -> Path:
+        """Row of the first sentence of each passage."""
+        return self.root / "first_sentences.npy"
+
+    @property
+    def passage_documents(self) -> Path:
+        """Row of the document of each passage."""
+        return self.root / "passage_documents.npy"
 
     @property
     def vectors(self) -> Path:
@@ -127,13 +147,20 @@ def _flush(handle: int) -> None:
         os.fsync(handle)
 
 
-def write_synced(path: Path, *parts: bytes | memoryview) -> None:
-    """Write a new file, part after part, and bring it to disk: the last byte is there when this returns."""
+@contextmanager
+def synced(path: Path) -> Iterator[BinaryIO]:
+    """Open a new file to be written; when the block ends well it is on disk to the last byte."""
     with path.open("wb") as file:
-        for part in parts:
-            file.write(part)
+        yield file
         file.flush()
         _flush(file.fileno())
+
+
+def write_synced(path: Path, *parts: bytes | memoryview) -> None:
+    """Write a new file, part after part, and bring it to disk: the last byte is there when this returns."""
+    with synced(path) as file:
+        for part in parts:
+            file.write(part)
 
 
 def replace_file(path: Path, data: bytes) -> None:

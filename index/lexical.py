@@ -14,28 +14,39 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from index.arrays import open_array
 from index.encode.protocol import FloatArray
 from index.errors import SnapshotDamaged
-from index.layout import write_synced
 
 K1 = 0.9
 B = 0.4
 DELTA = 1.0
 UNIT = 512
 
+MOST_FREQUENT = 65_535
+"""How often a term is counted in one passage at most."""
+
 REMEMBERED = 100_000
 """Terms whose places are remembered once asked for."""
+
+BLOCK = 2**20
+"""Postings that are taken over at a time."""
+
+_HEAVIEST = math.ceil((DELTA + K1 + 1) * UNIT)
+"""What no weight is above."""
+
+_LOOKUP = 16
+"""Postings that can be added up in the time that one takes to be looked up."""
+
+_SURE = 1 - 1e-5
 
 IntArray = NDArray[np.int64]
 
@@ -57,106 +68,64 @@ def idf(passages: int, frequency: int) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Postings:
-    """Term frequencies by passage, in one of two orders: entries of one passage or of one term together."""
+    """What was counted of some terms: entries of one term together, in the order of passages."""
 
     terms: tuple[str, ...]
-    """Sorted; ``term`` below is an offset into it."""
-    passage: IntArray
-    term: IntArray
-    frequency: IntArray
+    """Sorted."""
+    sizes: IntArray
+    """Entries of each term."""
+    passage: NDArray[np.uint32]
+    frequency: NDArray[np.uint16]
 
 
-def count(passages: Sequence[Iterable[str]]) -> Postings:
-    """Count the terms of passages numbered from 0."""
-    counted: list[Mapping[str, int]] = [Counter(words) for words in passages]
-    terms = tuple(sorted({term for words in counted for term in words}))
-    row = {term: at for at, term in enumerate(terms)}
-    sizes = [len(words) for words in counted]
-    return Postings(
-        terms=terms,
-        passage=np.repeat(np.arange(len(counted), dtype=np.int64), sizes),
-        term=np.array([row[term] for words in counted for term in words], dtype=np.int64),
-        frequency=np.array([min(n, 65535) for words in counted for n in words.values()], dtype=np.int64),
-    )
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A term of a question that passages have."""
 
+    first: int
+    last: int
+    """Where its postings stand."""
+    scale: np.float32
+    """Makes a weight a score."""
 
-def merge(parts: Sequence[tuple[Postings, IntArray]]) -> Postings:
-    """Join postings, taking passage ``p`` of each part to ``target[p]``, or leaving it out where that is −1."""
-    kept = []
-    for postings, target in parts:
-        keep = target[postings.passage] >= 0
-        kept.append((postings, target[postings.passage[keep]], postings.term[keep], postings.frequency[keep]))
-    used = {postings.terms[at] for postings, _, term, _ in kept for at in np.unique(term).tolist()}
-    terms = tuple(sorted(used))
-    row = {term: at for at, term in enumerate(terms)}
-    passage, term, frequency = [], [], []
-    for postings, passages, rows, frequencies in kept:
-        moved = np.array([row.get(word, -1) for word in postings.terms] or [0], dtype=np.int64)
-        passage.append(passages)
-        term.append(moved[rows])
-        frequency.append(frequencies)
-    none = np.zeros(0, dtype=np.int64)
-    return Postings(
-        terms=terms,
-        passage=np.concatenate([none, *passage]),
-        term=np.concatenate([none, *term]),
-        frequency=np.concatenate([none, *frequency]),
-    )
+    @property
+    def size(self) -> int:
+        return self.last - self.first
 
-
-def write_lexical(folder: Path, postings: Postings, passages: int) -> None:
-    """Write the index of ``passages`` passages into the new folder ``folder``."""
-    folder.mkdir()
-    order = np.lexsort((postings.passage, postings.term))
-    passage, term, frequency = postings.passage[order], postings.term[order], postings.frequency[order]
-    length = np.bincount(passage, weights=frequency, minlength=passages)
-    average = float(length.mean()) if passages else 0.0
-    rounded = np.rint(weight(frequency, length[passage].astype(np.int64), average) * UNIT)
-    starts = np.searchsorted(term, np.arange(len(postings.terms) + 1))
-    _save(folder / "starts.npy", starts.astype(np.int64))
-    _save(folder / "passages.npy", passage.astype(np.uint32))
-    _save(folder / "frequencies.npy", frequency.astype(np.uint16))
-    _save(folder / "weights.npy", rounded.astype(np.uint16))
-    with closing(sqlite3.connect(folder / "terms.sqlite", isolation_level=None)) as database:
-        database.execute("PRAGMA journal_mode = OFF")
-        database.execute("CREATE TABLE term (term TEXT PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID")
-        database.execute("BEGIN")
-        database.executemany("INSERT INTO term VALUES (?, ?)", ((t, at) for at, t in enumerate(postings.terms)))
-        database.execute("COMMIT")
-
-
-def _save(path: Path, array: NDArray[Any]) -> None:
-    """Write what ``numpy.save`` would, which does not tell when the disk is too full for the last of it."""
-    head = BytesIO()
-    np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(array))
-    write_synced(path, head.getvalue(), np.ascontiguousarray(array).data)
+    @property
+    def most(self) -> float:
+        """The highest score that it can give a passage."""
+        return float(self.scale) * _HEAVIEST
 
 
 class Lexical:
     """BM25 over the passages of one snapshot. Read-only and thread-safe."""
 
     def __init__(self, folder: Path, passages: int) -> None:
-        """Map an index that ``write_lexical`` made.
+        """Map an index that ``index.postings`` wrote; nothing of its arrays is read.
 
         Raises SnapshotDamaged where its parts do not fit each other.
         """
-        names = ("starts", "passages", "frequencies", "weights")
         try:
-            mapped = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names]
-            arrays = [array.view(np.ndarray) for array in mapped]  # plain views are quicker to cut
+            self._starts: IntArray = open_array(folder / "starts.npy", "<i8")
+            self._passages: NDArray[np.uint32] = open_array(folder / "passages.npy", "<u4")
+            self._frequencies: NDArray[np.uint16] = open_array(folder / "frequencies.npy", "<u2")
+            self._weights: NDArray[np.uint16] = open_array(folder / "weights.npy", "<u2")
             uri = f"{(folder / 'terms.sqlite').resolve().as_uri()}?mode=ro&immutable=1"
             self._terms = sqlite3.connect(uri, uri=True, check_same_thread=False)
-            (terms,) = self._terms.execute("SELECT count(*) FROM term").fetchone()
-        except (ValueError, OSError, EOFError, sqlite3.Error) as error:
+            last = self._terms.execute("SELECT row FROM term ORDER BY term DESC LIMIT 1").fetchone()
+        except (ValueError, OSError, sqlite3.Error) as error:
             raise SnapshotDamaged(f"{folder} can't be read ({error}); rebuild the index: qa build") from error
-        self._starts, self._passages, self._frequencies, self._weights = arrays
+        terms = 0 if last is None else int(last[0]) + 1
         postings = int(self._starts[-1]) if len(self._starts) else -1
-        fit = len(self._starts) == terms + 1 and {len(array) for array in arrays[1:]} == {postings}
-        if not fit or int(self._passages.max(initial=0)) >= max(passages, 1):
+        sizes = {len(array) for array in (self._passages, self._frequencies, self._weights)}
+        if len(self._starts) != terms + 1 or sizes != {postings}:
             self._terms.close()
             raise SnapshotDamaged(f"{folder} holds arrays that do not fit each other; rebuild the index: qa build")
         self.count = passages
         self._ranges: dict[str, tuple[int, int]] = {}
+        self._spare: list[FloatArray] = []
+        """Arrays of a score for each passage, all 0, for questions to come: one for each that was asked at a time."""
 
     def close(self) -> None:
         """Close the table of terms."""
@@ -177,22 +146,134 @@ class Lexical:
         first, last = self._range(term)
         return idf(self.count, last - first)
 
+    def _asked(self, terms: Iterable[str]) -> list[_Asked]:
+        ranges = [self._range(term) for term in terms]
+        return [
+            _Asked(first, last, np.float32(idf(self.count, last - first) / UNIT))
+            for first, last in ranges
+            if last > first
+        ]
+
     def scores(self, terms: Iterable[str]) -> FloatArray:
         """Return the BM25 score of every passage: shape (passages,), float32, higher is better."""
         total = np.zeros(self.count, dtype=np.float32)
-        for term in terms:
-            first, last = self._range(term)
-            if last > first:
-                scale = np.float32(idf(self.count, last - first) / UNIT)
-                total[self._passages[first:last]] += self._weights[first:last] * scale
+        for one in self._asked(terms):
+            total[self._passages[one.first : one.last]] += self._weights[one.first : one.last] * one.scale
         return total
 
-    def postings(self) -> Postings:
-        """Return everything that was counted, for a build that reuses it."""
-        terms = tuple(term for (term,) in self._terms.execute("SELECT term FROM term ORDER BY row"))
-        return Postings(
-            terms=terms,
-            passage=self._passages.astype(np.int64),
-            term=np.repeat(np.arange(len(terms), dtype=np.int64), np.diff(self._starts)),
-            frequency=self._frequencies.astype(np.int64),
-        )
+    def scores_of(self, terms: Iterable[str], rows: NDArray[Any]) -> FloatArray:
+        """Return the BM25 scores of some passages, the very numbers that ``scores`` has: shape (len(rows),)."""
+        total = np.zeros(len(rows), dtype=np.float32)
+        wanted = rows.astype(np.uint32)
+        for one in self._asked(terms):
+            total += self._gains(one, wanted)
+        return total
+
+    def _gains(self, one: _Asked, rows: NDArray[np.uint32]) -> FloatArray:
+        """Return what a term adds to the scores of ``rows``."""
+        passages = self._passages[one.first : one.last]
+        at = np.minimum(np.searchsorted(passages, rows), one.size - 1)
+        gains = self._weights[one.first : one.last][at] * one.scale
+        return np.where(passages[at] == rows, gains, np.float32(0))
+
+    def best(self, terms: Iterable[str], count: int, allowed: NDArray[np.bool_] | None = None) -> IntArray:
+        """Return the passages with the ``count`` highest scores above 0, best first, ties in the order of rows.
+
+        ``allowed`` leaves out the others (one flag each). The passages are those that ``scores`` would name, but not
+        all postings are read: rare terms come first, and as soon as the others together can lift no further passage
+        among the best, they are looked up for those at hand alone (MaxScore: Turtle and Flood, "Query Evaluation:
+        Strategies and Optimizations", 1995).
+        """
+        named = tuple(terms)
+        asked = sorted(self._asked(named), key=lambda one: one.size)
+        if not asked or count < 1:
+            return np.zeros(0, dtype=np.int64)
+        rows, sums, later = self._gathered(asked, count, allowed)
+        for at, one in enumerate(later):
+            sums = sums + self._gains(one, rows)
+            rows, sums = _narrowed(rows, sums, count, _most(later[at + 1 :]))
+        rows, _ = _narrowed(rows, sums, count, 0.0)
+        scores = self.scores_of(named, rows)
+        return rows[np.lexsort((rows, -scores))][:count].astype(np.int64)
+
+    def _gathered(
+        self, asked: Sequence[_Asked], count: int, allowed: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.uint32], FloatArray, Sequence[_Asked]]:
+        """Return the passages that may be among the best with their scores by the rarer terms.
+
+        The rest of the terms comes third: they are still to be looked up, for passages that are then in order.
+        """
+        total = self._zeros()
+        touched: list[NDArray[np.uint32]] = []
+        try:
+            for at, one in enumerate(asked, 1):
+                rows = self._passages[one.first : one.last]
+                gains = self._weights[one.first : one.last] * one.scale
+                if allowed is not None:
+                    keep = allowed[rows]
+                    rows, gains = rows[keep], gains[keep]
+                touched.append(rows[total[rows] == 0])
+                total[rows] += gains
+                later, rest = asked[at:], _most(asked[at:])
+                if not later or rest >= _most(asked[:at]):
+                    continue
+                seen = np.concatenate(touched)
+                if rest < _floor(total[seen], count):  # what was not seen by now can't be among the best
+                    seen, sums = _narrowed(seen, total[seen], count, rest)
+                    if _LOOKUP * len(seen) < sum(one.size for one in later):
+                        order = np.argsort(seen)
+                        return seen[order], sums[order], later
+            seen = np.concatenate(touched)
+            seen, sums = _narrowed(seen, total[seen], count, 0.0)
+            return seen, sums, ()
+        finally:
+            for some in touched:
+                total[some] = 0
+            self._spare.append(total)
+
+    def _zeros(self) -> FloatArray:
+        """Return an array of a 0 for each passage; of a fresh one only what is written to takes memory."""
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return np.zeros(self.count, dtype=np.float32)
+
+    def blocks(self, size: int = BLOCK) -> Iterator[Postings]:
+        """Yield everything that was counted, for a build that reuses it: some terms at a time.
+
+        A block has at most ``size`` postings, unless a single term has more.
+        """
+        names = self._terms.execute("SELECT term FROM term ORDER BY term")
+        first = 0
+        while first < len(self._starts) - 1:
+            begin = self._starts[first]
+            last = max(first + 1, int(np.searchsorted(self._starts, begin + size, side="right")) - 1)
+            end = self._starts[last]
+            yield Postings(
+                terms=tuple(name for (name,) in names.fetchmany(last - first)),
+                sizes=np.diff(self._starts[first : last + 1]),
+                passage=self._passages[begin:end],
+                frequency=self._frequencies[begin:end],
+            )
+            first = last
+
+
+def _most(asked: Sequence[_Asked]) -> float:
+    """Return the highest score that terms can give a passage together."""
+    return sum(one.most for one in asked)
+
+
+def _floor(sums: FloatArray, count: int) -> float:
+    """Return what a passage must be able to reach to be among the ``count`` best of those that have ``sums``.
+
+    A little lower, since sums of single precision depend on their order.
+    """
+    return float(np.partition(sums, -count)[-count]) * _SURE if len(sums) >= count else 0.0
+
+
+def _narrowed(
+    rows: NDArray[np.uint32], sums: FloatArray, count: int, rest: float
+) -> tuple[NDArray[np.uint32], FloatArray]:
+    """Return those of ``rows`` that ``rest`` more may lift among the ``count`` best."""
+    keep = sums + np.float32(rest) >= _floor(sums, count)
+    return rows[keep], sums[keep]

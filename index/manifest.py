@@ -13,7 +13,7 @@ from index.errors import SnapshotDamaged, SnapshotFormat
 from index.load.limits import Limits
 from index.records import Skipped
 
-FORMAT = 6
+FORMAT = 7
 """Raised whenever an older SeedQA could not read a snapshot, or read it wrongly."""
 
 

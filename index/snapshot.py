@@ -18,6 +18,7 @@ from typing import IO
 import msgspec
 import numpy as np
 import portalocker
+from numpy.typing import NDArray
 
 from index.errors import SnapshotDamaged, SnapshotError, SnapshotMissing
 from index.intact import REBUILD, IntactFiles
@@ -35,8 +36,11 @@ _TICK = 1000
 class Snapshot:
     """One snapshot, open for reading; while it is open no prune removes it. Thread-safe, a context manager."""
 
-    def __init__(self, paths: SnapshotPaths) -> None:
+    def __init__(self, paths: SnapshotPaths, *, thorough: bool = False) -> None:
         """Open a snapshot after checking the size and sha256 of every file and the count of every row.
+
+        Large files that were found intact before and that nobody has touched since are read again only where it shall
+        be ``thorough``: for whoever makes something lasting of them.
 
         Raises SnapshotMissing, SnapshotFormat or SnapshotDamaged.
         """
@@ -46,8 +50,8 @@ class Snapshot:
         try:
             self.manifest = load_manifest(paths)
             counts, dimension = self.manifest.counts, self.manifest.encoder.dimension
-            self._files = self._open.enter_context(closing(IntactFiles(paths, self.manifest)))
-            self.store = self._open.enter_context(closing(Store(paths.passages)))
+            self._files = self._open.enter_context(closing(IntactFiles(paths, self.manifest, thorough=thorough)))
+            self.store = self._open.enter_context(closing(Store(paths)))
             self.vectors = self._vectors(paths.vectors, counts.sentences, dimension)
             self.passage_vectors = self._vectors(paths.passage_vectors, counts.passages, dimension)
             self.lexical = self._open.enter_context(closing(Lexical(paths.lexical, counts.passages)))
@@ -56,8 +60,6 @@ class Snapshot:
                     f"{paths.passages} holds {len(self.store.first_sentences)} passages, expected {counts.passages}; "
                     f"{REBUILD}"
                 )
-            self.sentence_counts = np.diff(self.store.first_sentences, append=counts.sentences)
-            """Sentences of each passage: shape (passages,), int64."""
             self._files.check_names()
         except BaseException:
             self._open.close()
@@ -65,6 +67,11 @@ class Snapshot:
 
     def _vectors(self, path: Path, count: int, dimension: int) -> Vectors:
         return Vectors(path, self._files.file(path), count, dimension)
+
+    @property
+    def sentence_counts(self) -> NDArray[np.int64]:
+        """Sentences of each passage: shape (passages,)."""
+        return self.store.sentence_counts
 
     def check(self) -> None:
         """Raise SnapshotDamaged where a file was changed since the snapshot was opened. Takes microseconds."""
@@ -199,12 +206,12 @@ def current_id(index: IndexPaths) -> str:
     return ident
 
 
-def open_current(index: IndexPaths) -> Snapshot:
+def open_current(index: IndexPaths, *, thorough: bool = False) -> Snapshot:
     """Open the snapshot in force; a build that replaces it meanwhile only makes this try again."""
     for _ in range(10):
         ident = current_id(index)
         try:
-            return Snapshot(index.snapshot(ident))
+            return Snapshot(index.snapshot(ident), thorough=thorough)
         except SnapshotMissing:
             if current_id(index) == ident:
                 raise
@@ -247,7 +254,7 @@ def restore(index: IndexPaths, ident: str) -> str:
     if ident not in known:
         there = f"expected one of {', '.join(known)}" if known else "build one: qa build FOLDER"
         raise SnapshotMissing(f"no snapshot {ident!r} in {index.root}; {there}")
-    Snapshot(index.snapshot(ident)).close()
+    Snapshot(index.snapshot(ident), thorough=True).close()
     try:
         before = current_id(index)
     except SnapshotError:  # a broken CURRENT is just what this mends

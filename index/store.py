@@ -1,23 +1,27 @@
-"""passages.sqlite: documents, passages and the ranges of their sentences."""
+"""The store of a snapshot: documents, passages and the ranges of their sentences.
+
+passages.sqlite has them all; beside it lie two arrays that a question needs of all passages: first_sentences.npy, where
+the sentences of each begin among those of all and, last, how many there are; and passage_documents.npy.
+"""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 import zlib
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from index.arrays import new_array, open_array
 from index.errors import SnapshotDamaged
+from index.layout import SnapshotPaths
 from index.records import Document, Page, Passage, Places, Sentence, passage_id
 
 _SCHEMA = """
@@ -27,7 +31,7 @@ CREATE TABLE document (
     date TEXT NOT NULL, notes TEXT NOT NULL, copies TEXT NOT NULL, first_passage INTEGER NOT NULL,
     passages INTEGER NOT NULL, text TEXT NOT NULL);
 CREATE TABLE passage (
-    row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, document INTEGER NOT NULL, start INTEGER NOT NULL,
+    row INTEGER PRIMARY KEY, id TEXT NOT NULL, document INTEGER NOT NULL, start INTEGER NOT NULL,
     end INTEGER NOT NULL, section TEXT NOT NULL, places BLOB NOT NULL,
     first_sentence INTEGER NOT NULL, sentences BLOB NOT NULL, text TEXT NOT NULL);
 CREATE TABLE page (
@@ -43,6 +47,8 @@ _PAGE = "number, start, end, width, height, boxes"
 
 REMEMBERED = 4096
 """Documents that are not read from the database again."""
+
+_REBUILD = "rebuild the index: qa build"
 
 _AT_ONCE = 500
 """Rows asked for in one statement; SQLite limits how many values one may carry."""
@@ -85,28 +91,54 @@ class StoredPassage:
         return self.text[sentence.start - self.passage.start : sentence.end - self.passage.start]
 
 
-def write_store(path: Path, documents: Iterable[tuple[Document, Sequence[Passage]]]) -> None:
-    """Write a new database; rows are numbered in the order given, sentences in the order of passages."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+def write_store(paths: SnapshotPaths, documents: Iterable[tuple[Document, Sequence[Passage]]], passages: int) -> None:
+    """Write the new files of a store of ``passages`` passages; one document is held at a time.
+
+    Rows are numbered in the order given, sentences in the order of passages. Raises ValueError where there are more or
+    fewer passages.
+    """
+    with (
+        new_array(paths.first_sentences, "<i8", passages + 1) as firsts,
+        new_array(paths.passage_documents, "<i8", passages) as owners,
+        closing(sqlite3.connect(paths.passages, isolation_level=None)) as database,
+    ):
         database.execute("PRAGMA journal_mode = OFF")
         database.executescript(_SCHEMA)
         database.execute("BEGIN")
-        passage_row = sentence_row = 0
-        for row, (document, passages) in enumerate(documents):
-            _insert_document(database, row, document, passage_row, len(passages))
-            for passage in passages:
-                text = document.text[passage.start : passage.end]
-                database.execute(
-                    f"INSERT INTO passage ({_PASSAGE}) VALUES ({', '.join('?' * 10)})",
-                    (
-                        passage_row, passage_id(document.id, passage.start, passage.end), row, passage.start,
-                        passage.end, json.dumps(passage.section),
-                        msgspec.msgpack.encode(passage.places), sentence_row, _pack(passage.sentences), text,
-                    ),
-                )  # fmt: skip
-                passage_row += 1
-                sentence_row += len(passage.sentences)
+        sentence = 0
+        for row, (document, its) in enumerate(documents):
+            sizes = np.array([len(passage.sentences) for passage in its], dtype=np.int64)
+            first = sentence + np.cumsum(sizes) - sizes
+            sentence += int(sizes.sum())
+            _insert_document(database, row, document, firsts.count, len(its))
+            _insert_passages(database, row, document, its, firsts.count, first.tolist())
+            firsts.write(first)
+            owners.write(np.full(len(its), row))
+        firsts.write(np.array([sentence]))
         database.execute("COMMIT")
+
+
+def _insert_passages(
+    database: sqlite3.Connection,
+    row: int,
+    document: Document,
+    passages: Sequence[Passage],
+    first: int,
+    sentences: Sequence[int],
+) -> None:
+    """Insert the passages of a document; ``first`` is the row of the first, ``sentences`` their first sentences."""
+    ident = document.id
+    database.executemany(
+        f"INSERT INTO passage ({_PASSAGE}) VALUES ({', '.join('?' * 10)})",
+        (
+            (
+                at, passage_id(ident, passage.start, passage.end), row, passage.start, passage.end,
+                json.dumps(passage.section), msgspec.msgpack.encode(passage.places), sentence,
+                _pack(passage.sentences), document.text[passage.start : passage.end],
+            )
+            for at, (passage, sentence) in enumerate(zip(passages, sentences, strict=True), first)
+        ),
+    )  # fmt: skip
 
 
 def _insert_document(database: sqlite3.Connection, row: int, document: Document, first: int, passages: int) -> None:
@@ -135,39 +167,71 @@ def _unpack(packed: bytes) -> tuple[Sentence, ...]:
 
 
 class Store:
-    """The database of one snapshot, opened read-only. Thread-safe."""
+    """The store of one snapshot, opened read-only. Thread-safe."""
 
-    def __init__(self, path: Path) -> None:
-        """Open a database that ``write_store`` made and whose hash was checked."""
-        uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+    def __init__(self, paths: SnapshotPaths) -> None:
+        """Open what ``write_store`` made and whose hashes were checked; of the passages nothing is read."""
+        uri = f"{paths.passages.resolve().as_uri()}?mode=ro&immutable=1"
+        at = paths.passages
         try:
             self._database = sqlite3.connect(uri, uri=True, check_same_thread=False)
-            rows = self._database.execute("SELECT first_sentence, document FROM passage ORDER BY row").fetchall()
-        except sqlite3.Error as error:
-            raise SnapshotDamaged(f"{path} can't be read ({error}); rebuild the index: qa build") from error
-        table = np.array(rows, dtype=np.int64).reshape(-1, 2)
-        self.first_sentences: NDArray[np.int64] = table[:, 0]
+            last = self._database.execute("SELECT max(row) FROM passage").fetchone()[0]
+            at = paths.first_sentences
+            bounds: NDArray[np.int64] = open_array(at, "<i8")
+            at = paths.passage_documents
+            documents: NDArray[np.int64] = open_array(at, "<i8")
+        except (sqlite3.Error, ValueError, OSError) as error:
+            raise SnapshotDamaged(f"{at} can't be read ({error}); {_REBUILD}") from error
+        if not len(bounds) - 1 == len(documents) == (0 if last is None else last + 1):
+            self._database.close()
+            raise SnapshotDamaged(f"{paths.passages} and the arrays beside it do not fit each other; {_REBUILD}")
+        self._bounds = bounds
+        self.first_sentences: NDArray[np.int64] = bounds[:-1]
         """Row of the first sentence of each passage: shape (passages,), ascending."""
-        self.passage_documents: NDArray[np.int64] = table[:, 1]
+        self.passage_documents: NDArray[np.int64] = documents
         """Row of the document of each passage: shape (passages,), ascending."""
         self.document = lru_cache(REMEMBERED)(self._read_document)
         """Returns a document by its row."""
         self._has_pages = lru_cache(REMEMBERED)(self._look_for_pages)
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database and let go of the arrays, whose mappings hold handles."""
         self._database.close()
+        self._bounds = self.first_sentences = self.passage_documents = np.zeros(0, dtype=np.int64)
+
+    @cached_property
+    def sentence_counts(self) -> NDArray[np.int64]:
+        """Sentences of each passage: shape (passages,)."""
+        return np.diff(self._bounds)
+
+    def sentence_range(self, document: StoredDocument) -> tuple[int, int]:
+        """Return the rows of the sentences of a document, half-open."""
+        first = document.first_passage
+        return int(self._bounds[first]), int(self._bounds[first + document.passages])
+
+    def sentence_rows(self, passages: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows of the sentences of some passages, one after the other, and where each passage's begin."""
+        first = self._bounds[passages]
+        sizes = self._bounds[passages + 1] - first
+        starts = np.cumsum(sizes) - sizes
+        return np.repeat(first - starts, sizes) + np.arange(sizes.sum()), starts
 
     @cached_property
     def documents(self) -> tuple[StoredDocument, ...]:
         """All documents, sorted by path; ``documents[row].row == row``."""
-        rows = self._database.execute(f"SELECT {_DOCUMENT} FROM document ORDER BY row")
-        return tuple(_document(row) for row in rows)
+        return tuple(self.each_document())
+
+    def each_document(self) -> Iterator[StoredDocument]:
+        """Yield all documents, sorted by path, without holding them."""
+        return map(_document, self._database.execute(f"SELECT {_DOCUMENT} FROM document ORDER BY row"))
 
     def by_path(self, path: str) -> StoredDocument | None:
         """Return the document at a path, or nothing."""
-        at = bisect_right(self.documents, path, key=lambda document: document.path) - 1
-        return self.documents[at] if at >= 0 and self.documents[at].path == path else None
+        try:
+            row = self._database.execute(f"SELECT {_DOCUMENT} FROM document WHERE path = ?", (path,)).fetchone()
+        except UnicodeEncodeError:  # a lone surrogate, which no stored path has
+            return None
+        return None if row is None else _document(row)
 
     def _read_document(self, row: int) -> StoredDocument:
         return _document(self._database.execute(f"SELECT {_DOCUMENT} FROM document WHERE row = ?", (row,)).fetchone())

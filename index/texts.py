@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from index.builder import begin
 from index.encode.protocol import Encoder
 from index.errors import SeedsError
-from index.gather import Gathered, Loaded
+from index.gather import Gathered
 from index.language import detect_language
 from index.layout import IndexPaths
 from index.load.limits import Limits
 from index.load.plain import read_plain
 from index.manifest import SourceRecord
-from index.records import BuildReport, Document, Progress, Skipped, no_progress
+from index.records import BuildReport, Document, Passage, Progress, Skipped, no_progress
 from index.split import split
+from index.spool import Entry, Spool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,29 +46,29 @@ def build_texts(
     """
     started = time.monotonic()
     with begin(origin, IndexPaths(index), encoder, progress, Limits()) as work:
-        return work.run(_gather(texts, encoder, progress), (), started)
+        return work.run(_gather(texts, encoder, progress, work.spool), (), started)
 
 
-def _gather(texts: Collection[Text], encoder: Encoder, progress: Progress) -> Gathered:
-    loaded: list[Loaded] = []
+def _gather(texts: Collection[Text], encoder: Encoder, progress: Progress, spool: Spool) -> Gathered:
+    entries: list[Entry] = []
     sources: list[SourceRecord] = []
     skipped: list[Skipped] = []
     for done, given in enumerate(sorted(texts, key=lambda text: text.path)):
         progress("load", done, len(texts))
         if sources and sources[-1].path == given.path:
             raise SeedsError(f"two texts are called {given.path!r}; give each a name of its own")
-        item, source = _load(given, encoder)
+        document, passages, source = _load(given, encoder)
         sources.append(source)
-        if item.passages:
-            loaded.append(item)
+        if passages:
+            entries.append(spool.add(document, passages))
         else:
             skipped.append(Skipped(source=given.path, reason="no text"))
     progress("load", len(texts), len(texts))
-    return Gathered(tuple(loaded), tuple(sources), tuple(skipped))
+    return Gathered(tuple(entries), tuple(sources), tuple(skipped))
 
 
-def _load(given: Text, encoder: Encoder) -> tuple[Loaded, SourceRecord]:
-    """Return a text as a document, and what stands for its file: the bytes of title and text."""
+def _load(given: Text, encoder: Encoder) -> tuple[Document, Sequence[Passage], SourceRecord]:
+    """Return a text as a document with its passages, and what stands for its file: the bytes of title and text."""
     found = read_plain(given.text if given.text.strip() else given.title)
     data = f"{given.title}\n\n{given.text}".encode()
     document = Document(
@@ -81,4 +82,4 @@ def _load(given: Text, encoder: Encoder) -> tuple[Loaded, SourceRecord]:
         text=found.text,
     )
     passages = split(found, document.language, encoder.token_spans, encoder.info.sentence_tokens)
-    return Loaded(document, passages), SourceRecord(path=given.path, bytes=len(data), sha256=document.sha256)
+    return document, passages, SourceRecord(path=given.path, bytes=len(data), sha256=document.sha256)

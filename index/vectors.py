@@ -3,14 +3,16 @@
 Vectors are kept in half precision: half the disk, memory and time of single precision, and no ranking on
 the evaluation sets changes (docs/ranking.md).
 
-FAISS's own writer can report success on a full disk and its reader trusts what it reads, so the index
-is serialised to bytes that others write and hash. It is read only after that check (intact.py), through the very handle
-that was hashed, and only if it begins exactly as ``serialise`` begins an index of the expected number of rows.
+FAISS's own writer can report success on a full disk and its reader trusts what it reads, so the file of the index
+is written here, block by block as vectors come. It is read only after its hash was checked (intact.py), through the
+very handle that was hashed, and only if it begins exactly as ``write_vectors`` begins an index of the expected number
+of rows.
 """
 
 from __future__ import annotations
 
 import mmap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 from index.encode.protocol import FloatArray
 from index.errors import SnapshotDamaged
 from index.intact import REBUILD
+from index.layout import synced
 
 # The wrappers that faiss adds in Python take keywords and arrays; its type stubs do not know them.
 _parameters: Any = faiss.SearchParameters
@@ -43,11 +46,36 @@ RowArray = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
-def serialise(vectors: FloatArray) -> bytes:
-    """Return the bytes of an inner-product index over ``vectors``, shape (sentences, dimension)."""
-    index = _empty(vectors.shape[1])
-    index.add(np.ascontiguousarray(vectors, dtype=np.float32))
-    return bytes(faiss.serialize_index(index).tobytes())
+def write_vectors(path: Path, blocks: Iterable[FloatArray], count: int, dimension: int) -> None:
+    """Write an inner-product index over ``count`` vectors into the new file ``path`` and bring it to disk.
+
+    ``blocks`` are their rows in order, some at a time: each of shape (any, dimension), float32. One of them is held.
+    Raises ValueError where they are not ``count`` rows together, and OSError where the disk fails.
+    """
+    written = 0
+    with synced(path) as file:
+        file.write(_head(count, dimension))
+        for block in blocks:
+            file.write(halved(block))
+            written += len(block)
+        if written != count:
+            raise ValueError(f"{path} was to hold {count} vectors, was given {written}")
+
+
+def halved(vectors: FloatArray) -> bytes:
+    """Return rows in half precision, as an index keeps them: 2 · dimension bytes each."""
+    if not len(vectors):
+        return b""
+    return bytes(_empty(vectors.shape[1]).sa_encode(np.ascontiguousarray(vectors, dtype=np.float32)).data)
+
+
+def unhalved(codes: bytes, dimension: int) -> FloatArray:
+    """Return the rows that ``halved`` gave: shape (any, dimension), float32. Halved again they are the same bytes."""
+    rows: NDArray[np.uint8] = np.frombuffer(codes, dtype=np.uint8).reshape(-1, 2 * dimension)
+    if not len(rows):
+        return np.zeros((0, dimension), dtype=np.float32)
+    found: FloatArray = _empty(dimension).sa_decode(rows)
+    return found
 
 
 def _empty(dimension: int) -> Any:
@@ -67,7 +95,7 @@ class Vectors:
     """One row a sentence, memory-mapped, read-only and thread-safe."""
 
     def __init__(self, path: Path, file: BinaryIO, count: int, dimension: int) -> None:
-        """Map an index that ``serialise`` made, open as ``file``, whose hash was checked; ``path`` is its name.
+        """Map an index that ``write_vectors`` made, open as ``file``, whose hash was checked; ``path`` is its name.
 
         Raises SnapshotDamaged where it is of another kind or size than expected: FAISS's reader is not called then.
         """

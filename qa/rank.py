@@ -40,23 +40,22 @@ def rank(
     some passages (one flag each). Candidates come from three lists, of sentences, passages and
     words, and each gets all its scores exactly.
     """
-    bm25 = snapshot.lexical.scores(term for variants in terms for term in variants)
-    if allowed is not None:
-        bm25 = np.where(allowed, bm25, np.float32(0))
-    rows = _candidates(snapshot, vector, bm25, k, allowed)
+    words = [term for variants in terms for term in variants]
+    rows = _candidates(snapshot, vector, words, k, allowed)
     if not len(rows):
         return []
-    sentences, starts = _sentences(snapshot, rows)
+    bm25 = snapshot.lexical.scores_of(words, rows).tolist()
+    sentences, starts = snapshot.store.sentence_rows(rows)
     cosines = snapshot.vectors.cosines(vector, sentences)
     similarity = passage_similarity(cosines, starts, snapshot.passage_vectors.cosines(vector, rows))
     weight = alpha(snapshot.manifest.encoder.cosine_std, PASSAGE_SPREAD)
-    scores = fuse(similarity.tolist(), bm25[rows].tolist(), weight)
+    scores = fuse(similarity.tolist(), bm25, weight)
     ends = np.append(starts[1:], len(cosines))
     return [
         Candidate(
             row=int(rows[at]),
             score=scores[at],
-            bm25=float(bm25[rows[at]]),
+            bm25=bm25[at],
             cosines=cosines[starts[at] : ends[at]],
         )
         for at in _best(snapshot, rows, scores, k)
@@ -64,29 +63,21 @@ def rank(
 
 
 def _candidates(
-    snapshot: Snapshot, vector: FloatArray, bm25: FloatArray, k: int, allowed: Mask | None
+    snapshot: Snapshot, vector: FloatArray, words: Sequence[str], k: int, allowed: Mask | None
 ) -> NDArray[np.int64]:
     """Return the rows of passages that any of the three lists has, ascending; all, where those are fewer than asked."""
-    total = len(bm25)
+    total = snapshot.manifest.counts.passages
     depth = max(DEPTH, 4 * k)
     if depth < total:
         flags = None if allowed is None else np.repeat(allowed, snapshot.sentence_counts)
         nearest = snapshot.vectors.nearest(vector, depth, flags)
         by_sentence = np.searchsorted(snapshot.store.first_sentences, nearest, side="right") - 1
         as_whole = snapshot.passage_vectors.nearest(vector, depth, allowed)
-        by_words = np.argpartition(-bm25, depth)[:depth]
-        found = np.unique(np.concatenate((by_sentence, as_whole, by_words[bm25[by_words] > 0])))
+        by_words = snapshot.lexical.best(words, depth, allowed)
+        found = np.unique(np.concatenate((by_sentence, as_whole, by_words)))
         if len(found) >= k:
             return found
     return np.arange(total) if allowed is None else np.flatnonzero(allowed)
-
-
-def _sentences(snapshot: Snapshot, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the sentence rows of passages one after the other, and where each passage's begin."""
-    first = snapshot.store.first_sentences[rows]
-    sizes = snapshot.sentence_counts[rows]
-    starts = np.append(0, np.cumsum(sizes)[:-1])
-    return np.repeat(first - starts, sizes) + np.arange(sizes.sum()), starts
 
 
 def _best(snapshot: Snapshot, rows: NDArray[np.int64], scores: list[float], k: int) -> list[int]:

@@ -19,6 +19,7 @@ import faiss
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import index.prepare
 import index.snapshot
@@ -34,7 +35,7 @@ from index.layout import IndexPaths, SnapshotPaths
 from index.manifest import FileRecord, write_manifest
 from index.snapshot import Snapshot, current_id, load_manifest, open_current, read_origin
 from index.store import Store
-from index.vectors import serialise
+from index.vectors import write_vectors
 from qa import open_index
 from qa.calibration import in_force, read_calibration, write_calibration
 from qa.feedback import Feedback
@@ -181,23 +182,18 @@ def unfinished(seeds: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> In
 
 def test_a_value_of_the_journal_is_the_one_that_was_kept_or_none(tmp_path: Path) -> None:
     path = tmp_path / "journal"
-    texts = [f"Sentence {number}." for number in range(40)]
-    vectors = np.random.default_rng(1).standard_normal((40, 32)).astype(np.float32)
-    kept = {journal_key("file", str(number)): bytes([number]) * 50 for number in range(20)}
+    chance = random.Random(1)
+    kept = {journal_key("file", str(number)): chance.randbytes(chance.randrange(900)) for number in range(40)}
     with Journal(path) as journal:
         journal.keep(kept.items())
-        journal.keep_vectors("fake", texts, vectors)
     good = path.read_bytes()
     lost = 0
     for bad in [*flips(good), *cuts(good)]:
         path.write_bytes(bad)
         with Journal(path) as journal:
-            for key, value in kept.items():
-                assert journal.get(key) in (value, None)
-            found = journal.vectors("fake", texts)
-            for text, vector in found.items():
-                assert np.array_equal(vector, vectors[texts.index(text)])
-            lost += len(found) < 40
+            found = [journal.get(key) for key in kept]
+            assert all(value in (right, None) for value, right in zip(found, kept.values(), strict=True))
+            lost += None in found
             journal.keep(kept.items())  # a damaged one takes what comes, or makes way
             assert journal.get(next(iter(kept))) in (next(iter(kept.values())), None)
             journal.remove()
@@ -292,14 +288,20 @@ def test_the_reader_of_vectors_is_not_called_where_any_file_is_altered(built: Pa
     assert read == []
 
 
-def other_kinds(rows: int, dimension: int) -> dict[str, bytes]:
+def serialised(vectors: NDArray[np.float32], folder: Path) -> bytes:
+    """Return the bytes of an index of ours over ``vectors``."""
+    write_vectors(folder / "vectors", [vectors], *vectors.shape)
+    return (folder / "vectors").read_bytes()
+
+
+def other_kinds(rows: int, dimension: int, folder: Path) -> dict[str, bytes]:
     """Return indexes of FAISS that are not ours, or lie about their sizes."""
     vectors = np.random.default_rng(1).standard_normal((rows, dimension)).astype(np.float32)
-    ours = serialise(vectors)
+    ours = serialised(vectors, folder)
     found = {"huge": ours[:8] + (2**62).to_bytes(8, "little") + ours[16:], "empty": b"", "short": ours[:40]}
     head = len(ours) - 2 * rows * dimension
     found["long codes"] = ours[: head - 8] + (2**40).to_bytes(8, "little") + ours[head:]
-    found["one row less"] = serialise(vectors[1:])
+    found["one row less"] = serialised(vectors[1:], folder)
     for description in ("Flat", "HNSW8", "SQ8", "IDMap,Flat", "PCA4,Flat"):
         other = faiss.index_factory(dimension, description, faiss.METRIC_INNER_PRODUCT)
         other.train(vectors)
@@ -308,11 +310,13 @@ def other_kinds(rows: int, dimension: int) -> dict[str, bytes]:
     return found
 
 
-def test_the_reader_of_vectors_is_not_called_for_another_kind_of_index(built: Path, read: list[int]) -> None:
+def test_the_reader_of_vectors_is_not_called_for_another_kind_of_index(
+    built: Path, read: list[int], tmp_path: Path
+) -> None:
     """Not even where manifest and hash are right, as whoever makes an index for others could make them."""
     paths = paths_of(built)
     manifest = load_manifest(paths)
-    for kind, data in other_kinds(manifest.counts.sentences, manifest.encoder.dimension).items():
+    for kind, data in other_kinds(manifest.counts.sentences, manifest.encoder.dimension, tmp_path).items():
         paths.vectors.write_bytes(data)
         record = FileRecord(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
         paths.manifest.write_bytes(
@@ -328,10 +332,30 @@ def test_the_reader_of_vectors_is_not_called_for_another_kind_of_index(built: Pa
     assert read == []
 
 
-def test_the_expected_beginning_is_what_is_written() -> None:
-    for rows, dimension in ((0, 8), (1, 384), (3, 32), (1000, 7)):
-        data = serialise(np.ones((rows, dimension), dtype=np.float32))
-        assert index.vectors._head(rows, dimension) == data[: len(data) - 2 * rows * dimension]
+def faiss_bytes(vectors: NDArray[np.float32]) -> bytes:
+    """Return what FAISS itself writes of ``vectors``."""
+    whole = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    whole.add(vectors)
+    return faiss.serialize_index(whole).tobytes()
+
+
+@pytest.mark.parametrize(("rows", "dimension"), [(0, 8), (1, 384), (3, 32), (1000, 7)])
+@pytest.mark.parametrize("at_once", [1, 7, 1000])
+def test_vectors_written_in_blocks_are_what_faiss_writes(
+    tmp_path: Path, rows: int, dimension: int, at_once: int
+) -> None:
+    vectors = np.random.default_rng(rows).standard_normal((rows, dimension)).astype(np.float32)
+    blocks = (vectors[first : first + at_once] for first in range(0, rows, at_once))
+    write_vectors(tmp_path / "vectors", blocks, rows, dimension)
+    assert (tmp_path / "vectors").read_bytes() == faiss_bytes(vectors)
+
+
+@pytest.mark.parametrize("given", [[], [2], [2, 2]])
+def test_vectors_that_are_too_few_or_too_many_are_an_error(tmp_path: Path, given: list[int]) -> None:
+    blocks = [np.ones((rows, 8), dtype=np.float32) for rows in given]
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is compared
+        write_vectors(tmp_path / "vectors", blocks, 3, 8)
+    assert str(caught.value) == f"{tmp_path / 'vectors'} was to hold 3 vectors, was given {sum(given)}"
 
 
 def test_the_limits_of_the_reader_are_set() -> None:
@@ -348,11 +372,11 @@ def test_a_file_that_is_exchanged_after_the_check_is_not_what_is_read(
     manifest = load_manifest(paths)
     store = Store
 
-    def exchange(path: Path) -> Any:
+    def exchange(opened: SnapshotPaths) -> Any:
         hostile = paths.root / "hostile"
         hostile.write_bytes(b"IxSQ" + b"\xff" * 10_000)
         hostile.replace(paths.vectors)
-        return store(path)
+        return store(opened)
 
     monkeypatch.setattr(index.snapshot, "Store", exchange)
     with pytest.raises(SnapshotDamaged) as caught:

@@ -15,9 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import index.aside
+import index.postings
 from index import lexical
 from index.errors import SnapshotDamaged
-from index.lexical import DELTA, K1, UNIT, B, Lexical, Postings, count, merge, write_lexical
+from index.lexical import DELTA, K1, UNIT, B, Lexical
+from index.postings import Tally, write_lexical
+from tests.test_build import tree
 
 Corpus = list[list[str]]
 
@@ -33,21 +37,24 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @contextmanager
-def opened(folder: Path, postings: Postings, passages: int) -> Iterator[Lexical]:
-    write_lexical(folder, postings, passages)
-    index = Lexical(folder, passages)
+def opened(folder: Path, corpus: Corpus) -> Iterator[Lexical]:
+    write_lexical(folder, corpus, len(corpus))
+    index = Lexical(folder, len(corpus))
     try:
         yield index
     finally:
         index.close()
 
 
-def plain(postings: Postings) -> dict[tuple[int, str], int]:
-    """Return postings as what they mean, in whatever order they stand."""
-    rows = zip(postings.passage.tolist(), postings.term.tolist(), postings.frequency.tolist(), strict=True)
-    found = {(passage, postings.terms[term]): frequency for passage, term, frequency in rows}
-    assert len(found) == len(postings.passage)
-    assert postings.terms == tuple(sorted({term for _, term in found}))
+def plain(index: Lexical, size: int = lexical.BLOCK) -> dict[tuple[int, str], int]:
+    """Return what an index has counted, by passage and term, read in blocks."""
+    found: dict[tuple[int, str], int] = {}
+    for block in index.blocks(size):
+        assert len(block.passage) == len(block.frequency) == block.sizes.sum()
+        assert len(block.passage) <= size or len(block.terms) == 1
+        named = np.repeat(np.array(block.terms, dtype=object), block.sizes).tolist()
+        rows = zip(block.passage.tolist(), named, block.frequency.tolist(), strict=True)
+        found |= {(passage, term): frequency for passage, term, frequency in rows}
     return found
 
 
@@ -55,9 +62,10 @@ def expected(corpus: Corpus) -> dict[tuple[int, str], int]:
     return {(row, term): words.count(term) for row, words in enumerate(corpus) for term in set(words)}
 
 
-@given(CORPORA)
-def test_count(corpus: Corpus) -> None:
-    assert plain(count(corpus)) == expected(corpus)
+@given(CORPORA, st.integers(1, 9))
+def test_what_was_counted_comes_back(folders: Iterator[Path], corpus: Corpus, size: int) -> None:
+    with opened(next(folders), corpus) as index:
+        assert plain(index) == plain(index, size) == expected(corpus)
 
 
 def second_opinion(corpus: Corpus, question: list[str]) -> list[float]:
@@ -75,7 +83,7 @@ def second_opinion(corpus: Corpus, question: list[str]) -> list[float]:
 )
 def test_scores_are_those_of_bm25s(folders: Iterator[Path], corpus: Corpus, question: list[str]) -> None:
     known = [term for term in question if any(term in words for words in corpus)]
-    with opened(next(folders), count(corpus), len(corpus)) as index:
+    with opened(next(folders), corpus) as index:
         ours = index.scores(question)
         heaviest = sum(index.idf(term) for term in known)
     theirs = second_opinion(corpus, known) if known else [0.0] * len(corpus)
@@ -95,7 +103,7 @@ def test_the_formula_by_hand() -> None:
 
 def test_scores_of_a_small_corpus(tmp_path: Path) -> None:
     corpus = [["tree", "root", "tree"], ["leaf"], ["root", "leaf"]]
-    with opened(tmp_path / "lexical", count(corpus), 3) as index:
+    with opened(tmp_path / "lexical", corpus) as index:
         tree = (DELTA + round(2 * 1.9 / (2 + 0.9 * (0.6 + 0.4 * 3 / 2)) * UNIT) / UNIT) * lexical.idf(3, 1)
         assert index.scores(["tree"]).tolist() == pytest.approx([tree, 0, 0])
         assert index.scores(["tree", "none"]).tolist() == index.scores(["tree"]).tolist()
@@ -106,60 +114,98 @@ def test_scores_of_a_small_corpus(tmp_path: Path) -> None:
         assert index.idf("none") == lexical.idf(3, 0)
 
 
-@given(corpus=CORPORA, question=st.lists(TERMS, max_size=4, unique=True))
-def test_postings_come_back_and_score_the_same(folders: Iterator[Path], corpus: Corpus, question: list[str]) -> None:
-    with opened(next(folders), count(corpus), len(corpus)) as index:
-        read = index.postings()
+@given(
+    corpus=st.lists(st.lists(TERMS, max_size=12), min_size=1, max_size=40),
+    question=st.lists(TERMS, max_size=6),
+    count=st.integers(0, 9),
+    flags=st.none() | st.lists(st.booleans(), min_size=40, max_size=40),
+    lookup=st.sampled_from([0, 1, 16, 10**6]),
+)
+def test_the_best_are_those_of_all_scores(
+    folders: Iterator[Path], corpus: Corpus, question: list[str], count: int, flags: list[bool] | None, lookup: int
+) -> None:
+    """Whatever is looked up instead of being added up; ties go by row."""
+    allowed = None if flags is None else np.array(flags[: len(corpus)])
+    with opened(next(folders), corpus) as index, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lexical, "_LOOKUP", lookup)
         scores = index.scores(question)
-    assert plain(read) == expected(corpus)
-    with opened(next(folders), read, len(corpus)) as again:
-        np.testing.assert_array_equal(again.scores(question), scores)
+        rows = [row for row in range(len(corpus)) if scores[row] > 0 and (allowed is None or allowed[row])]
+        for _ in range(2):  # the second time with the array that the first has left
+            found = index.best(question, count, allowed).tolist()
+            assert found == sorted(rows, key=lambda row: (-scores[row], row))[:count]
+        some = np.array(rows[::-1], dtype=np.int64)
+        assert index.scores_of(question, some).tolist() == scores[some].tolist()
 
 
-@given(st.lists(st.tuples(st.lists(TERMS, max_size=12), st.integers(0, 2), st.booleans()), max_size=12))
-def test_merging_parts_is_counting_everything_at_once(rows: list[tuple[list[str], int, bool]]) -> None:
-    kept = [row for row in rows if row[2]]
-    target = iter(range(len(kept)))
-    targets = [next(target) if keep else -1 for _, _, keep in rows]
-    parts = []
-    for part in range(3):
-        mine = [at for at, (_, of, _) in enumerate(rows) if of == part]
-        parts.append((count([rows[at][0] for at in mine]), np.array([targets[at] for at in mine], dtype=np.int64)))
-    assert plain(merge(parts)) == expected([words for words, _, _ in kept])
+def test_the_best_of_many_passages(tmp_path: Path) -> None:
+    """Terms as frequent as in real text, so that most postings need no look."""
+    chance = np.random.default_rng(1)
+    drawn = chance.zipf(1.3, size=(3000, 30)) % 500
+    corpus = [[f"w{word}" for word in row] for row in drawn.tolist()]
+    with opened(tmp_path / "lexical", corpus) as index:
+        for question in [["w1", "w2"], ["w1", "w400", "w30"], ["w77", "w5", "w1", "w300"], [f"w{n}" for n in range(9)]]:
+            scores = index.scores(question)
+            best = np.lexsort((np.arange(3000), -scores))[:50]
+            assert index.best(question, 50).tolist() == best[scores[best] > 0].tolist()
 
 
-def test_merging_nothing() -> None:
-    none = np.zeros(0, dtype=np.int64)
-    for parts in ([], [(count([]), none)], [(count([["a"]]), np.array([-1]))]):
-        assert plain(merge(parts)) == {}
+@given(
+    rows=st.lists(st.tuples(st.lists(TERMS, max_size=12), st.sampled_from(["new", "old", "gone"])), max_size=14),
+    run=st.integers(1, 12),
+    part=st.integers(1, 12),
+    memory=st.sampled_from([0, 50, 10**6]),
+)
+def test_small_runs_and_what_an_earlier_index_counted_give_the_same_bytes(
+    folders: Iterator[Path], rows: list[tuple[list[str], str]], run: int, part: int, memory: int
+) -> None:
+    kept = [words for words, fate in rows if fate != "gone"]
+    old = [words for words, fate in rows if fate != "new"]
+    targets = iter(range(len(kept)))
+    target = [-1 if fate == "gone" else next(targets) for _, fate in rows]
+    moved = np.array([row for row, (_, fate) in zip(target, rows, strict=True) if fate != "new"], dtype=np.int64)
+    whole, small = next(folders), next(folders)
+    write_lexical(whole, kept, len(kept))
+    with opened(next(folders), old) as earlier, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index.postings, "RUN", run)
+        patch.setattr(index.postings, "PART", part)
+        patch.setattr(index.aside, "IN_MEMORY", memory)
+        with Tally(small.parent, len(kept)) as tally:
+            for row, (words, fate) in zip(target, rows, strict=True):
+                if fate == "new":
+                    tally.add(row, words)
+            for block in earlier.blocks(part):
+                tally.take(block, moved[block.passage])
+            assert tally.write(small) == len({word for words in kept for word in words})
+    assert tree(small) == tree(whole)
 
 
 @pytest.mark.parametrize("corpus", [[], [[]], [[], []]])
 def test_corpora_without_terms(tmp_path: Path, corpus: Corpus) -> None:
-    with opened(tmp_path / "lexical", count(corpus), len(corpus)) as index:
+    with opened(tmp_path / "lexical", corpus) as index:
         assert index.scores(["tree"]).tolist() == [0.0] * len(corpus)
-        assert plain(index.postings()) == {}
+        assert plain(index) == {}
         assert index.idf("tree") == lexical.idf(len(corpus), 0)
 
 
 def test_a_term_may_occur_very_often(tmp_path: Path) -> None:
-    with opened(tmp_path / "lexical", count([["a"] * 70_000, ["b"]]), 2) as index:
-        assert plain(index.postings()) == {(0, "a"): 65_535, (1, "b"): 1}
+    with opened(tmp_path / "lexical", [["a"] * 70_000, ["b"]]) as index:
+        assert plain(index) == {(0, "a"): 65_535, (1, "b"): 1}
         most = DELTA + round(1.9 * UNIT) / UNIT
         assert index.scores(["a"]).tolist() == pytest.approx([most * lexical.idf(2, 1), 0], rel=1e-2)
 
 
 def test_damage_is_noticed(tmp_path: Path) -> None:
     folder = tmp_path / "lexical"
-    write_lexical(folder, count([["a", "b"], ["b"]]), 2)
+    write_lexical(folder, [["a", "b"], ["b"]], 2)
     whole = (folder / "starts.npy").read_bytes()
-    np.save(folder / "starts.npy", np.zeros(1, dtype=np.int64))
+    np.save(folder / "starts.npy", np.zeros(1, dtype=np.int64), allow_pickle=False)
     with pytest.raises(SnapshotDamaged) as caught:
         Lexical(folder, 2)
     assert str(caught.value) == f"{folder} holds arrays that do not fit each other; rebuild the index: qa build"
     (folder / "starts.npy").write_bytes(b"no array")
-    with pytest.raises(SnapshotDamaged, match="can't be read"):
+    with pytest.raises(SnapshotDamaged) as caught:
         Lexical(folder, 2)
+    assert str(caught.value) == f"{folder} can't be read (starts.npy is no array of <i8); rebuild the index: qa build"
     (folder / "starts.npy").write_bytes(whole)
     (folder / "terms.sqlite").unlink()
     with pytest.raises(SnapshotDamaged) as caught:

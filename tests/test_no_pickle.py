@@ -72,7 +72,7 @@ def test_arrays_are_loaded_without_objects() -> None:
     loads = [(m, keyword(node, "allow_pickle")) for m, name, node in calls() if name in ("np.load", "numpy.load")]
     saves = [(m, keyword(node, "allow_pickle")) for m, name, node in calls() if name in ("np.save", "numpy.save")]
     assert {allowed for _, allowed in (*loads, *saves)} == {False}
-    assert len(loads) >= 2
+    assert len(loads) >= 1
 
 
 def test_yaml_makes_nothing_but_strings() -> None:

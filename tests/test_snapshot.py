@@ -30,6 +30,7 @@ from tests.fakes import HashEncoder
 FILES = (
     "manifest.json", "origin.json", "passage_vectors.faiss", "passages.sqlite", "vectors.faiss", "lexical/terms.sqlite",
     "lexical/starts.npy", "lexical/passages.npy", "lexical/frequencies.npy", "lexical/weights.npy",
+    "first_sentences.npy", "passage_documents.npy",
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from benchmarks.study.sets import StudyQuestion, StudySet, of_dataset
 from benchmarks.study.vectors import TextVectors
 from benchmarks.study.words import Formula, Words, all_stems, our_terms, pairs, plain_words, unstemmed
 from index import lexical
+from index.postings import write_lexical
 from qa.evaluate.dataset import Dataset, Document, Query
 from tests.fakes import HashEncoder
 
@@ -72,7 +73,7 @@ def test_fusions_by_hand() -> None:
 def test_the_words_score_as_the_product_scores_them(tmp_path: Path) -> None:
     counted = [our_terms(text) for text in TEXTS]
     asked = ["mill", "built", "pond", "nowhere"]
-    lexical.write_lexical(tmp_path / "lexical", lexical.count(counted), len(TEXTS))
+    write_lexical(tmp_path / "lexical", counted, len(TEXTS))
     opened = lexical.Lexical(tmp_path / "lexical", len(TEXTS))
     found = Words(counted)
     product, ours = opened.scores(asked), found.scores([asked], Formula())[0]

@@ -193,6 +193,7 @@ class Building:
         with Tally(scratch.root, counts.passages) as tally:
             count_terms(tally, self.spool, entries, self._previous, self._progress)
             terms = tally.write(scratch.lexical)
+        self._progress("write", 0, len(entries))
         write_store(scratch, self._documents(entries), counts.passages)
         manifest = Manifest(
             format=FORMAT,
@@ -214,10 +215,9 @@ class Building:
 
     def _documents(self, entries: Sequence[Entry]) -> Iterator[tuple[Document, Sequence[Passage]]]:
         """Yield the documents of a snapshot in order, one after the other from where they lie."""
-        for done, entry in enumerate(entries):
-            self._progress("write", done, len(entries))
+        for done, entry in enumerate(entries, 1):
             yield self.spool.load(entry)
-        self._progress("write", len(entries), len(entries))
+            self._progress("write", done, len(entries))
 
 
 def _synced_files(root: Path) -> dict[str, FileRecord]:

@@ -32,6 +32,17 @@ class Journal:
         """Go on with what the build that did not finish has left in ``path``, if there is any."""
         self._path = path
         self._database = self._open() if path.exists() else None
+        self._last = self._last_row()
+        """Row of the last value that an earlier build has kept."""
+
+    def _last_row(self) -> int:
+        if self._database is None:
+            return 0
+        try:
+            return int(self._database.execute("SELECT max(rowid) FROM kept").fetchone()[0] or 0)
+        except sqlite3.DatabaseError:
+            self.remove()
+            return 0
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -41,11 +52,12 @@ class Journal:
             return _connect(self._path)
 
     def get(self, key: str) -> bytes | None:
-        """Return what was kept under a key, or nothing."""
-        if self._database is None:
+        """Return what an earlier build has kept under a key, or nothing."""
+        if self._database is None or not self._last:
             return None
         try:
-            row = self._database.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
+            earlier = "SELECT value FROM kept WHERE key = ? AND rowid <= ?"
+            row = self._database.execute(earlier, (key, self._last)).fetchone()
         except sqlite3.DatabaseError:
             self.remove()
             return None

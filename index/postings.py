@@ -31,6 +31,9 @@ RUN = 2**21
 PART = 2**20
 """Postings that are merged at a time, unless a single term has more."""
 
+_TERMS = 2**16
+"""Terms that are merged at a time at most."""
+
 _SLICE = 2**18
 _READ = 2**14
 
@@ -180,6 +183,7 @@ class Tally:
             first = 0
             while first < len(starts) - 1:
                 last = max(first + 1, int(np.searchsorted(starts, starts[first] + PART, side="right")) - 1)
+                last = min(last, first + _TERMS)
                 passage, frequency = self._part(first, last, rows, places)
                 passages.write(passage)
                 frequencies.write(frequency)
@@ -192,24 +196,27 @@ class Tally:
     def _part(
         self, first: int, last: int, rows: list[NDArray[np.uint32]], places: list[tuple[int, int]]
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint16]]:
-        """Return passages and frequencies of the terms from ``first`` to ``last``.
+        """Return passages and frequencies of the terms from ``first`` to ``last``, at most _TERMS.
 
-        ``places`` say how far the terms and the postings of each run are used up, and are moved on.
+        ``places`` say how far the terms and the postings of each run are used up, and are moved on. Term, passage and
+        frequency are sorted as one number: 16, 32 and 16 bits.
         """
-        keys, frequencies = [], []
+        parts: list[NDArray[np.uint64]] = []
         for at, (run, mine) in enumerate(zip(self._runs, rows, strict=True)):
             begin, done = places[at]
             end = int(np.searchsorted(mine, np.uint32(last)))
             sizes = run.sizes[begin:end]
             size = int(sizes.sum(dtype=np.int64))
             places[at] = end, done + size
+            part = np.repeat((mine[begin:end] - np.uint32(first)).astype(np.uint64) << np.uint64(48), sizes)
             passages = np.frombuffer(self._aside.read(run.passages + 4 * done, 4 * size), dtype=np.uint32)
-            frequencies.append(np.frombuffer(self._aside.read(run.frequencies + 2 * done, 2 * size), dtype=np.uint16))
-            keys.append(np.repeat(mine[begin:end] - np.uint32(first), sizes).astype(np.uint64) << np.uint64(32))
-            keys[-1] |= passages
-        key = np.concatenate(keys)
-        order = np.argsort(key)
-        return key[order].astype(np.uint32), np.concatenate(frequencies)[order]
+            part |= passages.astype(np.uint64) << np.uint64(16)
+            part |= np.frombuffer(self._aside.read(run.frequencies + 2 * done, 2 * size), dtype=np.uint16)
+            parts.append(part)
+        postings = np.concatenate(parts)
+        del parts
+        postings.sort()
+        return (postings >> np.uint64(16)).astype(np.uint32), postings.astype(np.uint16)
 
     def __enter__(self) -> Tally:
         return self

@@ -30,6 +30,7 @@ from index.lock import in_force, what_holds
 from index.records import BuildReport, Progress
 from index.snapshot import current_id, load_manifest, read_origin
 from qa.answer import JsonRecord
+from qa.pace import Pace
 
 Loader = Callable[[str, Path, str, Progress], Encoder]
 """Called in the build's process as ``load(model, cache, backend, progress)``; a function of a module."""
@@ -57,6 +58,8 @@ class BuildState(JsonRecord):
     done: int = 0
     total: int = 0
     """Of this stage; 0 where it is not known."""
+    left: float = 0.0
+    """Seconds that this stage takes yet, about; 0 where that is not known."""
     seconds: float = 0.0
     """Since it started, or how long it took."""
     outcome: str = ""
@@ -270,13 +273,16 @@ class Rebuilder:
     def _follow(self, run: _Run) -> None:
         """Keep the state up to date with what a build's process says, until it has ended."""
         last: BuildReport | str | None = None
+        pace = Pace()
         with suppress(EOFError, OSError):  # it has ended, perhaps in mid-word
             while True:
                 word = run.words.recv()
                 if isinstance(word, tuple):
                     stage, done, total = word
+                    pace.tell(stage, done, total)
+                    left = round(pace.left, 1)
                     with self._lock:
-                        self._state = replace(self._state, stage=stage, done=done, total=total)
+                        self._state = replace(self._state, stage=stage, done=done, total=total, left=left)
                 else:
                     last = word
         wait([run.process.sentinel], GRACE)
@@ -286,6 +292,7 @@ class Rebuilder:
             self._state = replace(
                 self._state,
                 running=False,
+                left=0.0,
                 seconds=run.seconds,
                 outcome=outcome,
                 message=message,

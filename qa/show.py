@@ -21,6 +21,7 @@ from index.manifest import Manifest
 from index.records import BuildReport, Skipped, no_progress
 from index.records import Progress as Report
 from qa.answer import Answer, Result, Verification
+from qa.pace import Pace, time_left
 
 
 class _Console(Console):
@@ -76,19 +77,30 @@ def progress(*, quiet: bool) -> Iterator[Report]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[pace]}"),
     )
     tasks: dict[str, Any] = {}
+    pace = Pace()
     with Progress(*columns, console=_err, transient=True) as bars:
 
         def report(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(_STAGES[stage], total=None)
+                tasks[stage] = bars.add_task(_STAGES[stage], total=None, pace="")
+            pace.tell(stage, done, total)
             for other, task in tasks.items():
                 if other != stage:
                     bars.update(task, total=1, completed=1, visible=False)
-            bars.update(tasks[stage], completed=done, total=total or None, visible=True)
+            bars.update(tasks[stage], completed=done, total=total or None, visible=True, pace=_pace(pace))
 
         yield report
+
+
+def _pace(pace: Pace) -> str:
+    """Return how fast it goes and how long it takes yet, as far as that is known."""
+    if not pace.rate:
+        return ""
+    left = f", {time_left(pace.left)} left" if pace.left else ""
+    return f"{pace.rate:,.0f}/s{left}" if pace.rate >= 10 else f"{pace.rate:.1f}/s{left}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -47,7 +47,7 @@ LAYERS = (
     {"index.texts"},
     {"index"},
     # qa
-    {"qa.answer", "qa.ranking", "qa.confidence"},
+    {"qa.answer", "qa.ranking", "qa.confidence", "qa.pace"},
     {"qa.evidence", "qa.rank", "qa.citation", "qa.config", "qa.calibration", "qa.question", "qa.examples",
      "qa.holdings", "qa.export", "qa.feedback", "qa.guard"},
     {"qa.cite", "qa.sources"},

@@ -72,7 +72,7 @@ def load_held(model: str, orders: Path, backend: str, progress: Progress) -> Has
     def hear(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "os.listdir":
             _pause(orders, "scan")
-        elif event == "os.mkdir" and str(arguments[0]).endswith(".tmp"):
+        elif event == "open" and str(arguments[0]).endswith(".tmp/first_sentences.npy"):
             _pause(orders, "write")
         elif event == "open" and str(arguments[0]).endswith(".tmp/manifest.json") and arguments[1] == "r":
             _pause(orders, "check")
@@ -193,7 +193,8 @@ def test_questions_are_answered_from_the_old_snapshot_until_the_new_one_is_in_fo
                 number=1,
                 running=True,
                 stage=stage,
-                total={"load": 3, "encode": 2}.get(stage, 0),
+                total={"load": 3, "encode": 3, "write": 3}.get(stage, 0),
+                left=state.left,
                 seconds=state.seconds,
                 seeds=str(changed),
             )

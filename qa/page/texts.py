@@ -9,6 +9,7 @@ from index.builder import STAGES
 from qa.answer import Answer, Result, named
 from qa.calibration import InForce
 from qa.confidence import error_rates
+from qa.pace import time_left
 from qa.page.records import AddedFiles, EarlierSnapshot
 from qa.rebuild import BuildState
 
@@ -248,7 +249,8 @@ def progress(state: BuildState) -> str:
     """Return how far a build is, in words."""
     stage = STAGE_NAMES.get(state.stage, "Starting")
     done = f": {state.done:,} of {state.total:,}" if state.total else ""
-    return f"{stage}{done} ({state.seconds:.0f} s)"
+    left = f", {time_left(state.left)} left" if state.left else ""
+    return f"{stage}{done}{left} ({state.seconds:.0f} s)"
 
 
 def outcome(state: BuildState) -> str:

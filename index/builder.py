@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,20 +78,20 @@ def begin(
     seeds: Path, paths: IndexPaths, encoder: Encoder, progress: Progress, limits: Limits, search: str = AUTO
 ) -> Iterator[Building]:
     """Hold the lock of an index, its journal and the snapshot in force for one build."""
-    with lock(paths, f"build of {seeds}"), ExitStack() as open_now:
+    with lock(paths, f"build of {seeds}"):
         remove_leftovers(paths)
-        previous = _previous(paths)
-        if previous:
-            open_now.enter_context(previous)
-        journal = open_now.enter_context(Journal(paths.journal))
-        spool = open_now.enter_context(Spool(paths.snapshots, previous.store if previous else None))
-        yield Building(seeds, paths, encoder, progress, limits, journal, previous, spool, search)
+        with (
+            _previous(paths) or nullcontext() as previous,
+            Journal(paths.journal) as journal,
+            Spool(paths.snapshots, previous.store if previous else None) as spool,
+        ):
+            yield Building(seeds, paths, encoder, progress, limits, journal, previous, spool, search)
 
 
 def _previous(paths: IndexPaths) -> Snapshot | None:
     """Return the snapshot in force if it can be reused; a damaged one is only replaced."""
     try:
-        return open_current(paths)
+        return open_current(paths, thorough=True)  # else what a drive has altered would get a hash that fits
     except SnapshotError:
         return None
 
@@ -178,7 +178,7 @@ class Building:
         try:
             known = self._write(scratch, target.root.name, found)
             self._progress("check", 0, 0)
-            Snapshot(scratch).close()
+            Snapshot(scratch, thorough=True).close()
             _move(scratch, target)
         finally:
             discard(scratch.root)

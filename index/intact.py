@@ -10,18 +10,13 @@ from contextlib import ExitStack
 from io import BufferedReader
 from pathlib import Path
 
+from index import remembered
 from index.errors import SnapshotDamaged
 from index.layout import SnapshotPaths
 from index.manifest import FileRecord, Manifest
+from index.remembered import Seen, Stamp, read_verified, settled, stamp_of, write_verified
 
 REBUILD = "rebuild the index: qa build"
-
-_Stamp = tuple[int, int, int, int]
-
-
-def _stamp(found: os.stat_result) -> _Stamp:
-    """Return what tells one content of a file from another without reading it."""
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _problem(path: Path, file: BufferedReader, record: FileRecord) -> str:
@@ -48,14 +43,20 @@ def damaged_files(paths: SnapshotPaths, manifest: Manifest) -> Iterator[str]:
 
 
 class IntactFiles:
-    """All files of a snapshot but manifest and origin, open and of the right sha256. Thread-safe."""
+    """All files of a snapshot that its manifest lists, open and of the right sha256. Thread-safe."""
 
-    def __init__(self, paths: SnapshotPaths, manifest: Manifest) -> None:
-        """Open and check each file. Raises SnapshotDamaged where one is missing or another than expected."""
+    def __init__(self, paths: SnapshotPaths, manifest: Manifest, *, thorough: bool = True) -> None:
+        """Open and check each file. Raises SnapshotDamaged where one is missing or another than expected.
+
+        Unless it shall be ``thorough``, a large file is not read that was found intact before and that nobody has
+        touched since then (remembered.py).
+        """
         self._root = paths.root
+        self._remembered = {} if thorough else read_verified(paths)
+        self._seen: dict[str, Seen] = {}
         self._records = manifest.files
         self._files: dict[str, BufferedReader] = {}
-        self._stamps: dict[str, _Stamp] = {}
+        self._stamps: dict[str, Stamp] = {}
         self._problems: dict[str, str] = {}
         self._lock = threading.Lock()
         self._open = ExitStack()
@@ -65,13 +66,20 @@ class IntactFiles:
         except BaseException:
             self._open.close()
             raise
+        if self._seen != self._remembered and self._seen:
+            write_verified(paths, self._seen)
 
     def _take(self, name: str, record: FileRecord) -> None:
         path = self._root / name
         try:
             file = self._files[name] = self._open.enter_context(path.open("rb"))
-            self._stamps[name] = _stamp(os.fstat(file.fileno()))
-            problem = _problem(path, file, record)
+            stamp = self._stamps[name] = stamp_of(os.fstat(file.fileno()))
+            seen = Seen(stamp=stamp, sha256=record.sha256)
+            known = record.bytes >= remembered.LARGE and self._remembered.get(name) == seen
+            steady = known or settled(stamp)
+            problem = "" if known else _problem(path, file, record)
+            if record.bytes >= remembered.LARGE and steady and stamp_of(os.fstat(file.fileno())) == stamp:
+                self._seen[name] = seen
         except OSError as error:
             raise SnapshotDamaged(f"{path} can't be read ({error.strerror}); {REBUILD}") from error
         if problem:
@@ -92,7 +100,7 @@ class IntactFiles:
         for name, stamp in self._stamps.items():
             path = self._root / name
             try:
-                found = _stamp(path.stat())
+                found = stamp_of(path.stat())
             except OSError as error:
                 raise SnapshotDamaged(f"{path} can't be read ({error.strerror}); {REBUILD}") from error
             if found != stamp:
@@ -104,13 +112,15 @@ class IntactFiles:
         Files may lose their names meanwhile: the handles keep what was opened. A file whose times alone have changed
         is hashed once more and stays in use. The manifest's own handle guards against a prune (snapshot.py).
         """
-        if self._problems or any(_stamp(os.fstat(f.fileno())) != self._stamps[name] for name, f in self._files.items()):
+        if self._problems or any(
+            stamp_of(os.fstat(f.fileno())) != self._stamps[name] for name, f in self._files.items()
+        ):
             self._look_again()
 
     def _look_again(self) -> None:
         with self._lock:
             for name, file in self._files.items():
-                stamp = _stamp(os.fstat(file.fileno()))
+                stamp = stamp_of(os.fstat(file.fileno()))
                 if stamp == self._stamps[name]:
                     continue
                 path = self._root / name

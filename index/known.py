@@ -6,11 +6,10 @@ import hashlib
 import mmap
 from array import array
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +38,7 @@ class Known:
         self._folder = folder
         self._digests, self._rows = bytearray(), array("q")
         self._runs: list[_Run] = []
-        self._files = ExitStack()
+        self._files: list[IO[bytes]] = []
 
     def add(self, texts: Iterable[str], first: int) -> None:
         """Remember the rows of texts, which follow each other from ``first`` on."""
@@ -56,7 +55,8 @@ class Known:
         return halves[order, 0], halves[order, 1], np.frombuffer(self._rows, dtype=np.int64)[order]
 
     def _write(self, run: _Run) -> None:
-        file = self._files.enter_context(TemporaryFile(dir=self._folder))  # noqa: SIM115 - closed with the others
+        file = TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed with the others
+        self._files.append(file)
         for part in run:
             file.write(part.data)
         file.flush()
@@ -84,4 +84,5 @@ class Known:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._runs.clear()
-        self._files.close()
+        for file in self._files:
+            file.close()

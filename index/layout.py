@@ -5,7 +5,8 @@ INDEX/
   build.lock               held while a build or prune runs; holder.json says by whom
   snapshots/<id>/
     manifest.json          what the snapshot holds, with the sha256 of every other file
-    origin.json            the folder that it was read from; the only file that may change
+    origin.json            the folder that it was read from; may change
+    verified.json          large files that were found intact, if there are any; may change or go
     passages.sqlite        documents, passages, ranges of sentences
     first_sentences.npy    row of the first sentence of each passage
     passage_documents.npy  row of the document of each passage
@@ -50,6 +51,11 @@ class SnapshotPaths:
     def origin(self) -> Path:
         """The folder that it was read from."""
         return self.root / "origin.json"
+
+    @property
+    def verified(self) -> Path:
+        """Which large files were found intact."""
+        return self.root / "verified.json"
 
     @property
     def passages(self) -> Path:

@@ -11,7 +11,7 @@ import sqlite3
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from heapq import merge
 from pathlib import Path
@@ -172,10 +172,11 @@ class Tally:
         count = int(starts[-1])
         average = float(self._lengths.sum(dtype=np.int64) / max(1, len(self._lengths)))
         places = [(0, 0)] * len(rows)
-        with ExitStack() as files:
-            passages = files.enter_context(new_array(folder / "passages.npy", "<u4", count))
-            frequencies = files.enter_context(new_array(folder / "frequencies.npy", "<u2", count))
-            weights = files.enter_context(new_array(folder / "weights.npy", "<u2", count))
+        with (
+            new_array(folder / "passages.npy", "<u4", count) as passages,
+            new_array(folder / "frequencies.npy", "<u2", count) as frequencies,
+            new_array(folder / "weights.npy", "<u2", count) as weights,
+        ):
             first = 0
             while first < len(starts) - 1:
                 last = max(first + 1, int(np.searchsorted(starts, starts[first] + PART, side="right")) - 1)

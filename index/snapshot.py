@@ -37,8 +37,11 @@ _TICK = 1000
 class Snapshot:
     """One snapshot, open for reading; while it is open no prune removes it. Thread-safe, a context manager."""
 
-    def __init__(self, paths: SnapshotPaths) -> None:
+    def __init__(self, paths: SnapshotPaths, *, thorough: bool = False) -> None:
         """Open a snapshot after checking the size and sha256 of every file and the count of every row.
+
+        Large files that were found intact before and that nobody has touched since are read again only where it shall
+        be ``thorough``: for whoever makes something lasting of them.
 
         Raises SnapshotMissing, SnapshotFormat or SnapshotDamaged.
         """
@@ -48,7 +51,7 @@ class Snapshot:
         try:
             self.manifest = load_manifest(paths)
             counts = self.manifest.counts
-            self._files = self._open.enter_context(closing(IntactFiles(paths, self.manifest)))
+            self._files = self._open.enter_context(closing(IntactFiles(paths, self.manifest, thorough=thorough)))
             self.store = self._open.enter_context(closing(Store(paths)))
             made = self.manifest
             self.vectors = self._vectors(paths.vectors, paths.candidates, counts.sentences, made.sentence_search)
@@ -211,12 +214,12 @@ def current_id(index: IndexPaths) -> str:
     return ident
 
 
-def open_current(index: IndexPaths) -> Snapshot:
+def open_current(index: IndexPaths, *, thorough: bool = False) -> Snapshot:
     """Open the snapshot in force; a build that replaces it meanwhile only makes this try again."""
     for _ in range(10):
         ident = current_id(index)
         try:
-            return Snapshot(index.snapshot(ident))
+            return Snapshot(index.snapshot(ident), thorough=thorough)
         except SnapshotMissing:
             if current_id(index) == ident:
                 raise
@@ -259,7 +262,7 @@ def restore(index: IndexPaths, ident: str) -> str:
     if ident not in known:
         there = f"expected one of {', '.join(known)}" if known else "build one: qa build FOLDER"
         raise SnapshotMissing(f"no snapshot {ident!r} in {index.root}; {there}")
-    Snapshot(index.snapshot(ident)).close()
+    Snapshot(index.snapshot(ident), thorough=True).close()
     try:
         before = current_id(index)
     except SnapshotError:  # a broken CURRENT is just what this mends

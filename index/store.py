@@ -10,7 +10,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -97,10 +97,11 @@ def write_store(paths: SnapshotPaths, documents: Iterable[tuple[Document, Sequen
     Rows are numbered in the order given, sentences in the order of passages. Raises ValueError where there are more or
     fewer passages.
     """
-    with ExitStack() as files:
-        firsts = files.enter_context(new_array(paths.first_sentences, "<i8", passages + 1))
-        owners = files.enter_context(new_array(paths.passage_documents, "<i8", passages))
-        database = files.enter_context(closing(sqlite3.connect(paths.passages, isolation_level=None)))
+    with (
+        new_array(paths.first_sentences, "<i8", passages + 1) as firsts,
+        new_array(paths.passage_documents, "<i8", passages) as owners,
+        closing(sqlite3.connect(paths.passages, isolation_level=None)) as database,
+    ):
         database.execute("PRAGMA journal_mode = OFF")
         database.executescript(_SCHEMA)
         database.execute("BEGIN")
@@ -194,8 +195,9 @@ class Store:
         self._has_pages = lru_cache(REMEMBERED)(self._look_for_pages)
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database and let go of the arrays, whose mappings hold handles."""
         self._database.close()
+        self._bounds = self.first_sentences = self.passage_documents = np.zeros(0, dtype=np.int64)
 
     @cached_property
     def sentence_counts(self) -> NDArray[np.int64]:

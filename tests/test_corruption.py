@@ -392,8 +392,8 @@ def test_any_other_file_that_is_exchanged_after_the_check_is_noticed(
     paths = paths_of(built)
     check = IntactFiles.__init__
 
-    def exchange(self: IntactFiles, *given: Any) -> None:
-        check(self, *given)
+    def exchange(self: IntactFiles, *given: Any, **named: Any) -> None:
+        check(self, *given, **named)
         beside = paths.root / "beside"
         beside.write_bytes((paths.root / name).read_bytes())
         beside.replace(paths.root / name)

@@ -16,6 +16,7 @@ import msgspec
 
 from index import lexical
 from index.encode.protocol import Encoder
+from index.engine import LOCAL, Engine
 from index.errors import SeedQAError, SeedsError, SnapshotError
 from index.gather import Gathered, Loaded, gather
 from index.intact import damaged_files
@@ -49,10 +50,12 @@ def build(
     encoder: Encoder,
     progress: Progress = no_progress,
     limits: Limits | None = None,
+    engine: Engine = LOCAL,
 ) -> BuildReport:
     """Read the documents in ``seeds`` and put a snapshot of them in force in ``index``.
 
-    Files are read in separate processes under ``limits``, so that a bad one affects no other. Unchanged
+    Files are read in separate processes under ``limits``, so that a bad one affects no other, here or wherever
+    ``engine`` has them; the snapshot does not depend on that. Unchanged
     documents and sentences keep the vectors of the previous snapshot. Whatever happens, the snapshot in force stays
     as it was until the new one is complete; what an interrupted build has read and encoded is used by the next one,
     which removes the rest that was left behind.
@@ -64,19 +67,21 @@ def build(
     progress("scan", 0, 0)
     files, skipped = walk(seeds)
     bounds = limits or Limits()
-    with begin(seeds, IndexPaths(index), encoder, progress, bounds) as work:
+    with begin(seeds, IndexPaths(index), encoder, progress, bounds, engine) as work:
         return work.run(work.read(files), skipped, started)
 
 
 @contextmanager
-def begin(seeds: Path, paths: IndexPaths, encoder: Encoder, progress: Progress, limits: Limits) -> Iterator[Building]:
+def begin(
+    seeds: Path, paths: IndexPaths, encoder: Encoder, progress: Progress, limits: Limits, engine: Engine = LOCAL
+) -> Iterator[Building]:
     """Hold the lock of an index, its journal and the snapshot in force for one build."""
     with lock(paths, f"build of {seeds}"):
         remove_leftovers(paths)
         previous = _previous(paths)
         try:
             with Journal(paths.journal) as journal:
-                yield Building(seeds, paths, encoder, progress, limits, journal, previous)
+                yield Building(seeds, paths, encoder, progress, limits, journal, previous, engine)
         finally:
             if previous:
                 previous.close()
@@ -102,6 +107,7 @@ class Building:
         limits: Limits,
         journal: Journal,
         previous: Snapshot | None,
+        engine: Engine,
     ) -> None:
         self._seeds = seeds
         self._paths = paths
@@ -111,11 +117,20 @@ class Building:
         self._recipe = recipe(limits)
         self._journal = journal
         self._previous = previous
+        self._engine = engine
 
     def read(self, files: Sequence[SeedFile]) -> Gathered:
         """Return what ``files`` hold."""
         return gather(
-            self._seeds, files, self._recipe, self._encoder, self._journal, self._limits, self._progress, self._previous
+            self._seeds,
+            files,
+            self._recipe,
+            self._encoder,
+            self._journal,
+            self._limits,
+            self._progress,
+            self._previous,
+            self._engine,
         )
 
     def run(self, found: Gathered, left_out: Sequence[Skipped], started: float) -> BuildReport:
@@ -161,7 +176,9 @@ class Building:
 
     def _make(self, target: SnapshotPaths, found: Gathered) -> int:
         """Make a snapshot and put it in its place; return how many vectors of changed documents were known."""
-        vectors = find_vectors(found.loaded, self._encoder, self._previous, self._journal, self._progress)
+        vectors = find_vectors(
+            found.loaded, self._encoder, self._previous, self._journal, self._progress, self._engine.machines
+        )
         postings = find_postings(found.loaded, self._previous, self._progress)
         scratch = SnapshotPaths(target.root.with_name(target.root.name + TEMPORARY))
         try:

@@ -25,7 +25,7 @@ from index.split import PASSAGE_TOKENS, SPLITTER
 from index.vectors import PRECISION, Vectors
 
 BATCH = 2_048
-"""Texts encoded before they are kept for a build that goes on: some seconds' work."""
+"""Texts that a machine encodes before they are kept for a build that goes on: some seconds' work."""
 
 _LIBRARIES = (
     "charset-normalizer", "lxml", "markdown-it-py", "mdit-py-plugins", "numpy", "py3langid", "pypdfium2", "PyStemmer",
@@ -67,7 +67,12 @@ class Found:
 
 
 def find_vectors(
-    loaded: Sequence[Loaded], encoder: Encoder, previous: Snapshot | None, journal: Journal, progress: Progress
+    loaded: Sequence[Loaded],
+    encoder: Encoder,
+    previous: Snapshot | None,
+    journal: Journal,
+    progress: Progress,
+    machines: int = 1,
 ) -> Found:
     """Return the vectors of every sentence and passage: those of the previous snapshot, or else encoded."""
     sentences = sum(len(p.sentences) for item in loaded for p in item.passages)
@@ -96,7 +101,7 @@ def find_vectors(
         rows = wanted.pop(text)
         vectors[rows] = vector
         kept += sum(at < sentences for at in rows)
-    for text, vector in _encoded(list(wanted), encoder, journal, progress):
+    for text, vector in _encoded(list(wanted), encoder, journal, progress, BATCH * machines):
         vectors[wanted[text]] = vector
     return Found(sentences=vectors[:sentences], passages=vectors[sentences:], known=kept)
 
@@ -111,21 +116,21 @@ def whole_text(title: str, path: str, passage: Passage, text: str) -> str:
 
 
 def _encoded(
-    texts: Sequence[str], encoder: Encoder, journal: Journal, progress: Progress
+    texts: Sequence[str], encoder: Encoder, journal: Journal, progress: Progress, block: int
 ) -> Iterator[tuple[str, FloatArray]]:
     """Yield each text with its vector: from the journal, or encoded in batches that go into the journal."""
     known = journal.vectors(encoder.info.fingerprint, texts)
     yield from known.items()
     missing = [text for text in texts if text not in known]
-    for first in range(0, max(len(missing), 1), BATCH):
-        batch = missing[first : first + BATCH]
+    for first in range(0, max(len(missing), 1), block):
+        batch = missing[first : first + block]
         done = len(known) + first
 
         def advance(stage: str, at: int, _total: int, done: int = done) -> None:
             progress(stage, done + at, len(texts))
 
         encoded = encoder.encode(batch, advance)
-        if len(missing) > BATCH:
+        if len(missing) > block:
             journal.keep_vectors(encoder.info.fingerprint, batch, encoded)
         yield from zip(batch, encoded, strict=True)
 

@@ -40,10 +40,13 @@ LAYERS = (
         "index.layout", "index.manifest", "index.intact",
     },
     {"index.snapshot", "index.examine", "index.lock", "index.compare", "index.journal"},
+    {"index.engine"},
     {"index.gather"},
     {"index.prepare"},
     {"index.builder"},
     {"index.texts"},
+    {"index.spread", "index.spread.parcel", "index.spread.worker", "index.spread.pool", "index.spread.readers",
+     "index.spread.encoder", "index.spread.cluster"},
     {"index"},
     # qa
     {"qa.answer", "qa.ranking", "qa.confidence"},
@@ -72,6 +75,7 @@ LAYERS = (
 
 HOMES = {
     "faiss": {"index.vectors"},
+    "ray": {"index.spread.cluster", "index.spread.pool"},
     "openvino": {"index.encode.compiled", "index.encode.openvino_backend", "index.encode.convert"},
     "nncf": {"index.encode.convert"},
     "torch": {"index.encode.convert", "index.encode.torch_backend"},
@@ -215,6 +219,7 @@ def loaded_after(statement: str) -> set[str]:
 HEAVY = {
     "gradio",
     "ir_measures",
+    "ray",
     "watchfiles",
     "torch",
     "transformers",

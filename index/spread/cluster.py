@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import sys
+import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +32,8 @@ SHARE = 0.5
 MOST_MACHINES = 64
 """Machines for which more texts are held at once; each takes some megabytes here."""
 _REACH_SECONDS = 5.0
+_SETTINGS = 4
+"""The kind of a frame of HTTP/2."""
 
 
 class Cluster:
@@ -51,12 +58,13 @@ class Cluster:
         self._progress = progress
         self._pool = Pool(self._places, self._start, tell, deadline)
         self._sent: tuple[Any, Any, Any] | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self.encoder = SpreadEncoder(encoder, self._pool)
 
     def __enter__(self) -> Cluster:
         self._progress("cluster", 0, 0)
-        _connect(self._address)
         try:
+            self._connect()
             parcel = pack(self._local.info, self._cache)
             probes = self._local.encode(probe_texts(), no_progress)
             self._sent = ray.put(versions()), ray.put(parcel), ray.put(probes)
@@ -77,6 +85,36 @@ class Cluster:
             self._pool.close()
         finally:
             ray.shutdown()
+            if self._scratch is not None:
+                self._scratch.cleanup()
+
+    def _connect(self) -> None:
+        """Enter the cluster, or start one of this machine. Raises ClusterError where that fails."""
+        quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+        try:
+            if self._address:
+                _reach(self._address)
+                ray.init(address=self._address, **quiet)
+            else:
+                with _uninterrupted():
+                    ray.init(address="local", include_dashboard=False, _temp_dir=self._room(), **quiet)
+        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            line = " ".join(str(error).split())[:300]
+            if not self._address:
+                raise ClusterError(f"a Ray cluster of this machine can't be started ({line})") from error
+            raise ClusterError(
+                f"the Ray cluster at {self._address} can't be entered ({line}); this machine has to be one of its "
+                f"nodes (ray start --address={self._address}), with the same Ray, Python and token"
+            ) from error
+
+    def _room(self) -> str:
+        """Return a folder for logs and sockets of a cluster of our own, with which it goes.
+
+        Ray lets everybody write into it, so it lies in one that is ours alone; its path has to be short.
+        """
+        short = "/tmp" if sys.platform == "darwin" else None  # noqa: S108 - a folder of our own is made in it
+        self._scratch = tempfile.TemporaryDirectory(prefix="seedqa-", dir=short, ignore_cleanup_errors=True)
+        return os.path.join(self._scratch.name, "ray")
 
     @property
     def machines(self) -> int:
@@ -124,34 +162,42 @@ class Cluster:
         return actor, actor.join.remote(*self._sent)
 
 
-def _connect(address: str) -> None:
-    """Start a cluster of this machine, or enter the one at ``address``. Raises ClusterError where that fails."""
-    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold back Ctrl-C: Ray would leave behind what it had started so far."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
     try:
-        if not address:
-            ray.init(address="local", include_dashboard=False, **quiet)
-            return
-        _reach(address)
-        ray.init(address=address, **quiet)
-    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        line = " ".join(str(error).split())[:300]
-        where = f"at {address} can't be used" if address else "of this machine can't be started"
-        raise ClusterError(
-            f"the Ray cluster {where} ({line}); "
-            "this machine has to be one of its nodes (ray start --address), with the same Ray, Python and token"
-        ) from error
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if held:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _reach(address: str) -> None:
-    """Raise ClusterError unless somebody listens there: Ray itself would try for a long time."""
+    """Raise ClusterError unless there is what may be a cluster: Ray itself would try for minutes, and say much."""
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
     if "/" in address or not host or not port.isdigit():
         raise ClusterError(f"--address {address!r} is no address of a Ray cluster; expected HOST:PORT, or auto")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_SECONDS).close()
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_SECONDS) as connection:
+            speaks = os.environ.get("RAY_USE_TLS") == "1" or _speaks_http2(connection)
     except (OSError, OverflowError) as error:
         raise ClusterError(
             f"no Ray cluster answers at {address} ({error}); start one there: ray start --head, or name another"
         ) from error
+    if not speaks:
+        raise ClusterError(f"what listens at {address} is no Ray cluster; name the address that ray start --head says")
+
+
+def _speaks_http2(connection: socket.socket) -> bool:
+    """Tell whether the other side begins as every server of gRPC does, with its settings (RFC 9113, 3.4)."""
+    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0)))
+    head = connection.recv(9, socket.MSG_WAITALL)
+    return len(head) == 9 and head[3] == _SETTINGS

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -112,8 +111,8 @@ class Cluster:
 
         Ray lets everybody write into it, so it lies in one that is ours alone; its path has to be short.
         """
-        short = "/tmp" if sys.platform == "darwin" else None  # noqa: S108 - a folder of our own is made in it
-        self._scratch = tempfile.TemporaryDirectory(prefix="seedqa-", dir=short, ignore_cleanup_errors=True)
+        short = "/tmp" if os.name == "posix" else None  # noqa: S108 - a folder of our own is made in it
+        self._scratch = tempfile.TemporaryDirectory(prefix="qa-ray-", dir=short, ignore_cleanup_errors=True)
         return os.path.join(self._scratch.name, "ray")
 
     @property

@@ -219,9 +219,10 @@ class Pool:
         ray.kill(worker.actor)
         self._workers.remove(worker)
         self._why = f"{worker.place.name}: {why}"
-        last = self._starts[worker.place] >= STARTS
-        self._tell(f"{self._why}; {'the others work on' if last else 'another is started'}")
         self._recruit()
+        if self._workers:  # else there is nobody left, which is an error that says why
+            again = any(one.place == worker.place for one in self._workers)
+            self._tell(f"{self._why}; {'another is started' if again else 'the others work on'}")
 
     def _given_back(self, running: dict[Any, tuple[_Given, _Worker]]) -> list[tuple[_Given, None]]:
         """Return what lost workers had."""

@@ -21,7 +21,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import psutil
 import pytest
+from click.testing import CliRunner
 
 from index import build
 from index.encode.protocol import Encoder
@@ -34,6 +36,7 @@ from index.snapshot import current_id
 from index.spread import MISSING, open_cluster
 from index.spread.parcel import pack, unpack
 from index.spread.worker import Worker, misfit, probe_texts, same_vectors, versions
+from qa.cli import cli
 from tests.conftest import ROOT
 from tests.fakes import HashEncoder
 from tests.spreaders import Spreader
@@ -195,15 +198,51 @@ def local(corpus: Path, real_encoder: Encoder, tmp_path_factory: pytest.TempPath
 
 @needs_ray
 @pytest.mark.slow
-def test_a_deadline_ends_a_build_with_a_line(tmp_path: Path, built: Path, seeds: Path) -> None:
-    before = tree(built / "snapshots")
-    done = qa("build", seeds, "--index", built, "--engine", "ray", "--deadline", "1")
-    assert (done.returncode, done.stdout, done.stderr) == (
-        1, "",
-        "qa: the build ran longer than 1 s on the cluster (--deadline); what it has read and encoded is kept: "
-        "run it again to go on, with a longer --deadline\n",
-    )  # fmt: skip
-    assert tree(built / "snapshots") == before
+@pytest.mark.skipif(os.name == "nt", reason="interrupts by a POSIX signal")
+def test_ctrl_c_leaves_nothing_running_and_what_was_done(tmp_path: Path, corpus: Path) -> None:
+    mark = f"seedqa-test-{os.getpid()}"
+    with subprocess.Popen(
+        [sys.executable, "-m", "qa.cli", "build", corpus, "--index", tmp_path / "index", "--engine", "ray"],
+        cwd=ROOT, env={**ENVIRONMENT, "SEEDQA_TEST_MARK": mark}, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    ) as building:  # fmt: skip
+        while not IndexPaths(tmp_path / "index").journal.exists():
+            assert building.poll() is None
+            time.sleep(0.05)
+        assert len(marked(mark)) > 4
+        os.killpg(building.pid, signal.SIGINT)  # as a terminal does
+        assert building.communicate()[1] == "\nqa: interrupted; nothing is left half-done\n"
+    assert building.returncode == 130
+    assert marked(mark) == []
+    assert IndexPaths(tmp_path / "index").journal.exists()
+
+
+def marked(mark: str) -> list[str]:
+    """Return the names of the processes that were started with this mark in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("SEEDQA_TEST_MARK") == mark:
+                found.append(process.name())
+    return found
+
+
+def test_the_command_line_passes_on_what_it_is_told(
+    tmp_path: Path, seeds: Path, real_encoder: Encoder, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def refuse(*arguments: object) -> None:
+        asked.extend(arguments)
+        raise ClusterError("no cluster today")
+
+    monkeypatch.setattr("qa.cli.open_cluster", refuse)
+    options = ["--engine", "ray", "--address", "head:6379", "--deadline", "60", "--cache", str(cache)]
+    done = CliRunner().invoke(cli, ["build", str(seeds), "--index", str(tmp_path / "index"), *options])
+    assert str(done.exception) == "no cluster today"
+    assert isinstance(asked[0], type(real_encoder))
+    assert (asked[1], *asked[3:5]) == (cache, "head:6379", 60.0)
+    assert not (tmp_path / "index").exists()
 
 
 class _Failing:
@@ -517,6 +556,19 @@ def lines_of(process: subprocess.Popen[bytes]) -> Iterator[str]:
     assert process.stdout is not None
     for line in process.stdout:
         yield line.decode().rstrip("\n")
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_deadline_ends_a_build_with_a_line(network: Network, built: Path, seeds: Path, cache: Path) -> None:
+    before = tree(built / "snapshots")
+    with network.build(seeds, built, cache, network.address, 0.01) as building:
+        lines = list(lines_of(building))
+    assert lines == [
+        "failed the build ran longer than 0.01 s on the cluster (--deadline); what it has read and encoded is kept: "
+        "run it again to go on, with a longer --deadline"
+    ]
+    assert tree(built / "snapshots") == before
 
 
 @needs_ray

@@ -33,6 +33,8 @@ _LOOK = 1.0
 """Seconds between two looks at the clock while nothing ends."""
 _RECRUIT = 5.0
 """Seconds between two looks for new nodes."""
+_ABSENT = "No module named 'index"
+"""What Ray says of a node where our own code is missing, in whole or in part."""
 _FAREWELL = 5.0
 """Seconds that workers have to end their reading processes."""
 
@@ -206,8 +208,11 @@ class Pool:
         try:
             refusal = ray.get(worker.joining)
         except RayError as error:
-            self._lose(worker, _reason(error))
-            return
+            refusal = _reason(error)
+            if _ABSENT not in refusal:
+                self._lose(worker, refusal)
+                return
+            refusal = "it has no SeedQA, or another than this machine; install the same on both"
         if refusal:
             self._starts[worker.place] = STARTS
             self._lose(worker, refusal)

@@ -97,7 +97,8 @@ class Worker:
 
 def versions() -> dict[str, str]:
     """Return what decides the texts and vectors that are made on this machine, each by its name and version."""
-    return {**recipe(Limits()).libraries, **{name: _version(name) for name in _LIBRARIES}, "seedqa": _code()}
+    own = f"{_version('seedqa')} (code {_code()})"
+    return {**recipe(Limits()).libraries, **{name: _version(name) for name in _LIBRARIES}, "seedqa": own}
 
 
 def _version(name: str) -> str:

@@ -8,7 +8,7 @@ MINUTES ?= 10
 USERS ?= 50
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: run test index lint bench-retrieval bench-study bench-speed bench-roofline bench-page bench-load bench-lexical bench-confidence bench-formats bench-peers soak screenshots fuzz lock audit sbom wheel clean
+.PHONY: run test test-ray index lint bench-retrieval bench-study bench-speed bench-roofline bench-page bench-load bench-lexical bench-confidence bench-formats bench-peers soak screenshots fuzz lock audit sbom wheel clean
 
 run: .venv/run
 	@test -f $(INDEX)/CURRENT || $(BIN)/qa build $(SEEDS) --index $(INDEX)
@@ -17,6 +17,11 @@ run: .venv/run
 # Files side by side, each whole in one process; every process holds the model and a server.
 test: .venv/test
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+
+# Ray is large, and few need it: the rest of the tests goes without.
+test-ray: .venv/test
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[ray]'
+	$(BIN)/python -m pytest tests/test_ray.py
 
 index: .venv/run
 	$(BIN)/qa build $(SEEDS) --index $(INDEX)

@@ -16,6 +16,7 @@ import msgspec
 
 from index.compress import write_all_candidates
 from index.encode.protocol import Encoder
+from index.engine import LOCAL, Engine
 from index.errors import SeedQAError, SeedsError, SnapshotError
 from index.gather import Gathered, gather
 from index.intact import damaged_files
@@ -52,10 +53,12 @@ def build(
     progress: Progress = no_progress,
     limits: Limits | None = None,
     search: str = AUTO,
+    engine: Engine = LOCAL,
 ) -> BuildReport:
     """Read the documents in ``seeds`` and put a snapshot of them in force in ``index``.
 
-    Files are read in separate processes under ``limits``, so that a bad one affects no other. Unchanged
+    Files are read in separate processes under ``limits``, so that a bad one affects no other, here or wherever
+    ``engine`` has them; the snapshot does not depend on that. Unchanged
     documents and sentences keep the vectors of the previous snapshot. Whatever happens, the snapshot in force stays
     as it was until the new one is complete; what an interrupted build has read and encoded is used by the next one,
     which removes the rest that was left behind.
@@ -69,13 +72,19 @@ def build(
     progress("scan", 0, 0)
     files, skipped = walk(seeds)
     bounds = limits or Limits()
-    with begin(seeds, IndexPaths(index), encoder, progress, bounds, search) as work:
+    with begin(seeds, IndexPaths(index), encoder, progress, bounds, search, engine) as work:
         return work.run(work.read(files), skipped, started)
 
 
 @contextmanager
 def begin(
-    seeds: Path, paths: IndexPaths, encoder: Encoder, progress: Progress, limits: Limits, search: str = AUTO
+    seeds: Path,
+    paths: IndexPaths,
+    encoder: Encoder,
+    progress: Progress,
+    limits: Limits,
+    search: str = AUTO,
+    engine: Engine = LOCAL,
 ) -> Iterator[Building]:
     """Hold the lock of an index, its journal and the snapshot in force for one build."""
     with lock(paths, f"build of {seeds}"):
@@ -85,7 +94,7 @@ def begin(
             Journal(paths.journal) as journal,
             Spool(paths.snapshots, previous.store if previous else None) as spool,
         ):
-            yield Building(seeds, paths, encoder, progress, limits, journal, previous, spool, search)
+            yield Building(seeds, paths, encoder, progress, limits, journal, previous, spool, search, engine)
 
 
 def _previous(paths: IndexPaths) -> Snapshot | None:
@@ -110,6 +119,7 @@ class Building:
         previous: Snapshot | None,
         spool: Spool,
         search: str,
+        engine: Engine,
     ) -> None:
         self.spool = spool
         """Where the documents that are read lie until they are written."""
@@ -122,12 +132,13 @@ class Building:
         self._journal = journal
         self._previous = previous
         self._search = search
+        self._engine = engine
 
     def read(self, files: Sequence[SeedFile]) -> Gathered:
         """Return what ``files`` hold."""
         return gather(
             self._seeds, files, self._recipe, self._encoder, self._journal, self._limits, self._progress,
-            self._previous, self.spool,
+            self._previous, self.spool, self._engine,
         )  # fmt: skip
 
     def run(self, found: Gathered, left_out: Sequence[Skipped], started: float) -> BuildReport:
@@ -195,7 +206,14 @@ class Building:
         )
         scratch.root.mkdir()
         with Encoding(
-            self.spool, entries, self._encoder, self._previous, self._journal, self._progress, scratch.root
+            self.spool,
+            entries,
+            self._encoder,
+            self._previous,
+            self._journal,
+            self._progress,
+            scratch.root,
+            self._engine.machines,
         ) as vectors:
             write_vectors(scratch.vectors, vectors.sentences(), counts.sentences, dimension)
             write_vectors(scratch.passage_vectors, vectors.passages(), counts.passages, dimension)

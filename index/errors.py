@@ -6,7 +6,8 @@
     ├── ModelError               the encoder's model can't be used
     │   └── ModelMismatch        the index was built with another model
     ├── BuildError               a build could not finish; the snapshot in force, if any, is unchanged
-    │   └── BuildLocked          another build is running on the same index
+    │   ├── BuildLocked          another build is running on the same index
+    │   └── ClusterError         the Ray cluster can't be used, or did not do its work
     ├── SnapshotError            an index can't be opened
     │   ├── SnapshotMissing      there is no snapshot
     │   ├── SnapshotDamaged      a file is missing, truncated or altered
@@ -47,6 +48,10 @@ class BuildError(SeedQAError):
 
 class BuildLocked(BuildError):
     """Another build is running on the same index."""
+
+
+class ClusterError(BuildError):
+    """The Ray cluster can't be used, or did not do its work."""
 
 
 class SnapshotError(SeedQAError):

@@ -10,11 +10,12 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from index.encode.protocol import Encoder
+from index.engine import Engine
 from index.journal import Journal, journal_key
 from index.language import detect_language
 from index.load.limits import Limits
 from index.load.read import Reading
-from index.load.readers import Outcome, Readers
+from index.load.readers import Outcome
 from index.load.walk import open_seed
 from index.manifest import Recipe, SourceRecord, source_path
 from index.records import Document, Progress, SeedFile, Skipped
@@ -46,12 +47,13 @@ def gather(
     progress: Progress,
     previous: Snapshot | None,
     spool: Spool,
+    engine: Engine,
 ) -> Gathered:
     """Read and split each file that is not known already; whatever holds no text is skipped with the reason.
 
     Documents go into ``spool`` one by one.
     """
-    work = _Gathering(seeds, recipe, encoder, journal, limits, previous, spool)
+    work = _Gathering(seeds, recipe, encoder, journal, limits, previous, spool, engine)
     return work.gather(files, progress)
 
 
@@ -65,11 +67,13 @@ class _Gathering:
         limits: Limits,
         previous: Snapshot | None,
         spool: Spool,
+        engine: Engine,
     ) -> None:
         self._seeds = seeds
         self._encoder = encoder
         self._journal = journal
         self._limits = limits
+        self._engine = engine
         self._made_with = msgspec.json.encode(recipe, order="deterministic").decode()
         self._previous = _Previous(previous, recipe, encoder) if previous is not None else None
         self._spool = spool
@@ -136,7 +140,7 @@ class _Gathering:
                 unread.append(path)
             else:
                 yield outcome
-        with Readers(self._limits) as readers:
+        with self._engine.readers(self._limits) as readers:
             for outcome in readers.read_all(self._seeds, unread):
                 same = outcome.sha256 == self._sources[outcome.path].sha256  # else it has changed meanwhile
                 if same and not any(left.passing for left in outcome.left_out):

@@ -29,10 +29,10 @@ from index.spool import Entry, Spool
 from index.vectors import PRECISION, RowArray, Vectors, halved, unhalved
 
 BATCH = 2_048
-"""Texts encoded before they are kept for a build that goes on: some seconds' work."""
+"""Texts that a machine encodes before they are kept for a build that goes on: some seconds' work."""
 
-HELD = 4 * BATCH
-"""Texts, most of them known, that wait until there are enough to be encoded."""
+HELD = 4
+"""Batches of texts, most of them known, that wait until there are enough to be encoded."""
 
 RECENT = 2**14
 """Texts whose vectors are remembered, for those that are met again."""
@@ -100,8 +100,13 @@ class Encoding:
         journal: Journal,
         progress: Progress,
         folder: Path,
+        machines: int = 1,
     ) -> None:
-        """Begin; what is too much for memory goes into files in ``folder``, without name."""
+        """Begin; what is too much for memory goes into files in ``folder``, without name.
+
+        ``machines`` encode at a time: so many batches go to ``encoder`` together.
+        """
+        self._enough = BATCH * machines
         self._spool = spool
         self._entries = entries
         self._encoder = encoder
@@ -202,7 +207,7 @@ class Encoding:
             if isinstance(piece, _Part):
                 held += len(piece.texts)
                 missing += len(piece.missing)
-            if missing >= BATCH or held >= HELD or not held or len(waiting) >= HELD:
+            if missing >= self._enough or max(held, len(waiting)) >= HELD * self._enough or not held:
                 yield from self._settled(waiting)
                 waiting, held, missing = [], 0, 0
         yield from self._settled(waiting)

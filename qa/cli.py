@@ -19,6 +19,7 @@ from index.load.readers import Readers
 from index.load.walk import walk
 from index.manifest import SEARCHES
 from index.snapshot import current_id, load_manifest, read_origin, snapshot_ids
+from index.spread import DEADLINE, open_cluster
 from qa import calibration_commands, maintenance, show
 from qa.answer import Answer
 from qa.citation import Known, parse_link, verify_link
@@ -60,6 +61,27 @@ def cli() -> None:
 @click.option("--model", metavar="NAME_OR_PATH", help="A sentence-transformers model: a name or a folder.")
 @click.option("--backend", type=click.Choice(BACKENDS), help="What runs the model.")
 @click.option("--search", type=click.Choice(SEARCHES), help="How the nearest vectors are found; auto goes by size.")
+@click.option(
+    "--engine",
+    type=click.Choice(("local", "ray")),
+    default="local",
+    show_default=True,
+    help="What reads and encodes: this machine, or a Ray cluster.",
+)
+@click.option(
+    "--address",
+    metavar="HOST:PORT",
+    default="",
+    help="The Ray cluster, of which this machine is a node; without it, one of this machine alone.",
+)
+@click.option(
+    "--deadline",
+    type=click.FloatRange(min=1),
+    metavar="SECONDS",
+    default=DEADLINE,
+    show_default=True,
+    help="When to give up on the Ray cluster.",
+)
 @JSON
 def build(
     seeds: Path | None,
@@ -68,19 +90,31 @@ def build(
     model: str | None,
     backend: str | None,
     search: str | None,
+    engine: str,
+    address: str,
+    deadline: float,
     as_json: bool,
 ) -> None:
     """Read the documents in SEEDS and put an index of them in force.
 
     Without SEEDS, the folder that the index was built from is read again. Unchanged documents are not
-    encoded again. The index in force answers until the new one is complete.
+    encoded again. The index in force answers until the new one is complete. It is the same whatever the engine.
     """
+    if address and engine != "ray":
+        raise click.UsageError("--address names a Ray cluster: it needs --engine ray")
     settings = settings_with(seeds=seeds, index=index, cache=cache, model=model, backend=backend, search=search)
     folder = settings.seeds or _built_from(IndexPaths(settings.index))
     walk(folder)  # a wrong folder is told before the model is prepared
     with show.progress(quiet=as_json) as progress:
         encoder = load_encoder(settings.model, settings.cache, settings.backend, progress)
-        report = build_index(folder, settings.index, encoder, progress, settings.limits, settings.search)
+        build_with = partial(
+            build_index, folder, settings.index, progress=progress, limits=settings.limits, search=settings.search
+        )
+        if engine == "ray":
+            with open_cluster(encoder, settings.cache, show.problem, address, deadline, progress) as cluster:
+                report = build_with(cluster.encoder, engine=cluster)
+        else:
+            report = build_with(encoder)
     if as_json:
         show.json_line(report)
     else:

@@ -37,6 +37,7 @@ _err = _Console(stderr=True, highlight=False)
 
 _STAGES = {
     "prepare": "Preparing the model (once)",
+    "cluster": "Waiting for the cluster",
     "scan": "Finding files",
     "load": "Reading documents",
     "encode": "Encoding sentences",

@@ -42,10 +42,13 @@ LAYERS = (
         "index.compress",
     },
     {"index.snapshot", "index.examine", "index.lock", "index.compare", "index.journal"},
+    {"index.engine"},
     {"index.gather"},
     {"index.prepare"},
     {"index.builder"},
     {"index.texts"},
+    {"index.spread", "index.spread.parcel", "index.spread.worker", "index.spread.pool", "index.spread.readers",
+     "index.spread.encoder", "index.spread.cluster"},
     {"index"},
     # qa
     {"qa.answer", "qa.ranking", "qa.confidence", "qa.pace"},
@@ -74,6 +77,7 @@ LAYERS = (
 
 HOMES = {
     "faiss": {"index.vectors", "index.candidates", "index.compress"},
+    "ray": {"index.spread.cluster", "index.spread.pool"},
     "openvino": {"index.encode.compiled", "index.encode.openvino_backend", "index.encode.convert"},
     "nncf": {"index.encode.convert"},
     "torch": {"index.encode.convert", "index.encode.torch_backend"},
@@ -217,6 +221,7 @@ def loaded_after(statement: str) -> set[str]:
 HEAVY = {
     "gradio",
     "ir_measures",
+    "ray",
     "watchfiles",
     "torch",
     "transformers",

@@ -49,7 +49,7 @@ def write_seeds(folder: Path, documents: int, changed: int = -1) -> Path:
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything that is done in parts is done in tiny ones, and nothing of it stays in memory."""
     monkeypatch.setattr(index.prepare, "BATCH", 3)
-    monkeypatch.setattr(index.prepare, "HELD", 7)
+    monkeypatch.setattr(index.prepare, "HELD", 2)
     monkeypatch.setattr(index.prepare, "RECENT", 2)
     monkeypatch.setattr(index.known, "RUN", 5)
     monkeypatch.setattr(index.postings, "RUN", 20)

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import portalocker
 
-from index.encode.models import BACKENDS, file_sha256, find_model, model_digest
+from index.encode.models import BACKENDS, file_sha256, find_model, model_digest, model_files
 from index.encode.protocol import Encoder, EncoderInfo
 from index.encode.quiet import OFFLINE
 from index.errors import ModelError, ModelMismatch
@@ -97,6 +97,32 @@ def _record(entry: Path) -> dict[str, Any]:
         raise ValueError("checksum does not fit")
     record: dict[str, Any] = json.loads(text)
     return record
+
+
+def prepared_files(info: EncoderInfo, cache: Path) -> dict[str, Path]:
+    """Return all files that open an encoder elsewhere (``open_prepared``), each by its path there.
+
+    Raises ModelError where they are no longer what they were.
+    """
+    entry = _entry(cache, info.fingerprint, info.backend)
+    if not _intact(entry):
+        raise ModelError(f"the prepared model {entry} is damaged or gone; try again, it is made anew")
+    files = {f"entry/{name}": entry / name for name in ("encoder.json", *_record(entry)["files"])}
+    if info.backend == "torch":
+        folder = find_model(info.model)
+        files |= {f"model/{path.relative_to(folder).as_posix()}": path for path in model_files(folder)}
+    return files
+
+
+def open_prepared(info: EncoderInfo, folder: Path) -> Encoder:
+    """Return the encoder whose files (``prepared_files``) lie in ``folder``. Raises ModelError where they do not."""
+    entry, model = folder / "entry", folder / "model"
+    fits = _intact(entry) and _record(entry)["info"]["fingerprint"] == info.fingerprint
+    if fits and info.backend == "torch":
+        fits = _fingerprint(model_digest(model), info.backend) == info.fingerprint
+    if not fits:
+        raise ModelError(f"the files of model {info.model} did not arrive as they were sent; try again")
+    return _open(entry, info.model, model)
 
 
 def _open_or_prepare(

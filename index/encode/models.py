@@ -131,12 +131,17 @@ def _download(name: str) -> Path:
     return folder
 
 
+def model_files(folder: Path) -> list[Path]:
+    """Return the files that make up the model, sorted."""
+    found = (path for path in folder.rglob("*") if path.suffix in _USED and path.name not in _UNUSED)
+    return sorted(path for path in found if path.is_file())
+
+
 def model_digest(folder: Path) -> str:
     """Return the sha256 over the names and contents of the files that make up the model."""
     total = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix in _USED and path.name not in _UNUSED:
-            total.update(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\n".encode())
+    for path in model_files(folder):
+        total.update(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\n".encode())
     return total.hexdigest()
 
 

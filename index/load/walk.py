@@ -45,6 +45,15 @@ def open_seed(seeds: Path, path: str) -> io.BufferedReader:
         raise
 
 
+def read_seed(seeds: Path, path: str) -> bytes:
+    """Return what a file holds. Raises OSError where it can't be read, or is no longer what a seed may be."""
+    with open_seed(seeds, path) as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:  # it has grown since it was listed
+        raise OSError(errno.EFBIG, f"larger than {MAX_BYTES // 2**20} MiB")
+    return data
+
+
 def _within(where: Path, root: Path) -> Path:
     """Return a path without links, which has to lie in ``root``."""
     try:

@@ -5,7 +5,6 @@ Started by index.load.readers, which says over its input what to read and hears 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import signal
@@ -21,7 +20,7 @@ from index.load.detect import detect
 from index.load.limits import Limits, Unreadable
 from index.load.messages import DrawTask, Finished, Message, Picture, ReadTask, receive, send
 from index.load.read import Begun, LeftOut, find_document, out_of_memory, read, read_document
-from index.load.walk import MAX_BYTES, open_seed
+from index.load.walk import read_seed
 
 if sys.platform != "win32":
     import resource
@@ -81,7 +80,7 @@ def _bound_time(limits: Limits) -> None:
 def _read(task: ReadTask, tell: Callable[[Message], None]) -> Iterator[Message]:
     yield Begun(path=task.path)
     try:
-        data = _bytes_of(task)
+        data = read_seed(Path(task.seeds), task.path)
     except OSError as error:
         yield LeftOut(path=task.path, reason=f"can't be read ({error.strerror})", passing=True)
         yield Finished(sha256="", bytes=0)
@@ -92,15 +91,6 @@ def _read(task: ReadTask, tell: Callable[[Message], None]) -> Iterator[Message]:
     else:
         yield from read(task.path, data, task.limits, task.done, tell)
     yield Finished(sha256=digest, bytes=len(data))
-
-
-def _bytes_of(task: ReadTask | DrawTask) -> bytes:
-    """Return what a file holds. Raises OSError where it can't be read, or is no longer what a seed may be."""
-    with open_seed(Path(task.seeds), task.path) as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:  # it has grown since it was listed
-        raise OSError(errno.EFBIG, f"larger than {MAX_BYTES // 2**20} MiB")
-    return data
 
 
 def _read_only(task: ReadTask, data: bytes, tell: Callable[[Message], None]) -> Message:
@@ -115,7 +105,7 @@ def _read_only(task: ReadTask, data: bytes, tell: Callable[[Message], None]) -> 
 
 def _draw(task: DrawTask) -> Iterator[Message]:
     try:
-        data = find_document(task.path, _bytes_of(task), task.limits, task.document)
+        data = find_document(task.path, read_seed(Path(task.seeds), task.path), task.limits, task.document)
         if detect(task.document, data) != "pdf":
             raise Unreadable("it is no PDF document, so it has no pages")
         render_page = import_module("index.load.pdf.document").render_page

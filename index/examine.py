@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from index.errors import SeedQAError, SnapshotMissing
 from index.intact import damaged_files
 from index.layout import IndexPaths, SnapshotPaths
+from index.opened import Finding
 from index.snapshot import Snapshot, current_id, load_manifest, read_origin, snapshot_ids
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that ``examine`` found wrong."""
-
-    snapshot: str
-    problem: str
 
 
 def examine(index: IndexPaths) -> list[Finding]:

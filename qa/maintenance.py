@@ -10,11 +10,12 @@ import click
 
 from index.compare import diff
 from index.errors import SeedQAError, SnapshotError
-from index.examine import Finding, examine
+from index.examine import examine
 from index.layout import IndexPaths
 from index.lock import in_force as snapshot_in_force
 from index.lock import lock
 from index.manifest import Manifest
+from index.opened import Finding
 from index.snapshot import current_id, load_manifest, prune, read_origin, restore, snapshot_ids
 from qa import show
 from qa.calibration import InForce, in_force

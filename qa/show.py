@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from index.compare import Difference
-from index.examine import Finding
 from index.manifest import Manifest
+from index.opened import Finding
 from index.records import BuildReport, Skipped, no_progress
 from index.records import Progress as Report
 from qa.answer import Answer, Result, Verification

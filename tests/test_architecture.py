@@ -39,11 +39,11 @@ LAYERS = (
         "index.encode.tokens", "index.encode.torch_backend", "index.vectors", "index.lexical", "index.store",
         "index.layout", "index.manifest", "index.intact",
     },
-    {"index.snapshot", "index.examine", "index.lock", "index.compare", "index.journal"},
+    {"index.address", "index.opened", "index.select", "index.snapshot", "index.examine", "index.lock", "index.compare", "index.journal"},
     {"index.gather"},
     {"index.prepare"},
     {"index.builder"},
-    {"index.texts"},
+    {"index.texts", "index.folder"},
     {"index"},
     # qa
     {"qa.answer", "qa.ranking", "qa.confidence"},

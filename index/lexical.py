@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from io import BytesIO
@@ -36,6 +36,9 @@ UNIT = 512
 
 REMEMBERED = 100_000
 """Terms whose places are remembered once asked for."""
+
+_LOOKED_AT = 2**22
+"""Postings looked at together."""
 
 IntArray = NDArray[np.int64]
 
@@ -186,6 +189,28 @@ class Lexical:
                 scale = np.float32(idf(self.count, last - first) / UNIT)
                 total[self._passages[first:last]] += self._weights[first:last] * scale
         return total
+
+    def of_passages(self, first: int, last: int) -> tuple[IntArray, IntArray, NDArray[np.uint16]]:
+        """Return what the passages from ``first`` up to ``last`` hold, for another store.
+
+        Where each passage's entries begin, with their end: shape (last - first + 1,); then the row of each entry's
+        term, ascending within a passage, and its weight in UNITs. Reads all postings once, little memory.
+        """
+        places = [np.zeros(0, dtype=np.int64)]
+        for start in range(0, len(self._passages), _LOOKED_AT):
+            part = self._passages[start : start + _LOOKED_AT]
+            places.append(start + np.flatnonzero((part >= first) & (part < last)))
+        found = np.concatenate(places)
+        passages = self._passages[found]
+        found = found[np.argsort(passages, kind="stable")]
+        starts = np.append(0, np.cumsum(np.bincount(passages - np.uint32(first), minlength=last - first)))
+        terms = np.searchsorted(self._starts, found, side="right") - 1
+        return starts, terms, self._weights[found]
+
+    def vocabulary(self) -> Iterator[tuple[str, int]]:
+        """Yield each term with the number of passages that have it, in the order of rows."""
+        for term, row in self._terms.execute("SELECT term, row FROM term ORDER BY row"):
+            yield term, int(self._starts[row + 1] - self._starts[row])
 
     def postings(self) -> Postings:
         """Return everything that was counted, for a build that reuses it."""

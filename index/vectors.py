@@ -63,6 +63,20 @@ def _head(count: int, dimension: int) -> bytes:
     return bytes(head)
 
 
+def cosines(vector: FloatArray, codes: NDArray[np.uint8]) -> FloatArray:
+    """Return the cosine of ``vector`` with each of ``codes``, vectors in half precision: shape (len(codes),), float32.
+
+    Whoever holds the same codes gets the same digits.
+    """
+    found = np.empty(len(codes), dtype=np.float32)
+    if len(codes):  # a small index of these rows alone is quicker than taking them out in single precision
+        few = _empty(len(vector))
+        few.add_sa_codes(codes)
+        values, places = few.search(vector[None, :], len(codes))
+        found[places[0]] = values[0]
+    return found
+
+
 class Vectors:
     """One row a sentence, memory-mapped, read-only and thread-safe."""
 
@@ -100,13 +114,7 @@ class Vectors:
 
     def cosines(self, vector: FloatArray, rows: RowArray) -> FloatArray:
         """Return the cosine of ``vector`` with each of ``rows``: shape (len(rows),), float32."""
-        found = np.empty(len(rows), dtype=np.float32)
-        if len(rows):  # a small index of these rows alone is quicker than taking them out in single precision
-            few = _empty(self._index.d)
-            few.add_sa_codes(self._codes[rows])
-            values, places = few.search(vector[None, :], len(rows))
-            found[places[0]] = values[0]
-        return found
+        return cosines(vector, self._codes[rows])
 
     def take(self, rows: RowArray) -> FloatArray:
         """Return a copy of ``rows``: shape (len(rows), dimension), float32."""

@@ -24,6 +24,7 @@ from index.store import StoredDocument
 from qa.answer import Answer, Citation, Context, DocumentStatus, Verification
 from qa.assess import results_of
 from qa.calibration import InForce, Watched
+from qa.catalogs import catalog_of
 from qa.config import read_settings
 from qa.context import AROUND, passage_context
 from qa.examples import example_questions
@@ -327,11 +328,11 @@ def open_index(
     """Open an index for questions; index, cache and threshold come from the settings where not given.
 
     Use it as a context manager, or call ``close``. Raises SnapshotError where there is no usable
-    snapshot and ModelError where its encoder can't be opened.
+    snapshot, StoreError where its server can't be reached, and ModelError where its encoder can't be opened.
     """
     settings = read_settings()
     return Index(
-        Path(index) if index is not None else settings.index,
+        catalog_of(settings.index if index is None else index, settings),
         Path(cache) if cache is not None else settings.cache,
         model=model,
         threshold=settings.threshold if threshold is None else threshold,

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import ClassVar
 
 from rich.progress import track
 
@@ -36,7 +37,7 @@ OUT = Path(__file__).parent / "out"
 class Counted(MilvusCatalog):
     """Counts the bytes that it sends, by kind of collection."""
 
-    sent: Counter[str] = Counter()
+    sent: ClassVar[Counter[str]] = Counter()
 
     def _connection(self) -> Client:
         return _CountedClient(self._address, self._token, self._ca)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.builder import move_in
-from index.errors import SnapshotDamaged
+from index.errors import SnapshotDamaged, SnapshotError, StoreError
 from index.examine import examine
 from index.intact import damaged_files
 from index.layout import TEMPORARY, IndexPaths, SnapshotPaths, sync
@@ -111,6 +111,19 @@ class FolderCatalog:
     def examine(self) -> list[Finding]:
         """Check every hash and count of every snapshot."""
         return examine(self.home)
+
+
+def as_catalog(index: Path | Catalog) -> Catalog:
+    """Return an index that may be given by its folder alone."""
+    return FolderCatalog(IndexPaths(index)) if isinstance(index, Path) else index
+
+
+def in_force(catalog: Catalog) -> str:
+    """Return the id of the snapshot in force, or an empty string without one, or where that can't be told."""
+    try:
+        return catalog.current()
+    except (OSError, SnapshotError, StoreError):
+        return ""
 
 
 def receive(home: IndexPaths, source: Catalog, ident: str, progress: Progress) -> None:

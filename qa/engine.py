@@ -15,8 +15,7 @@ import numpy as np
 from index.analyse import question_terms
 from index.encode import Encoder, fingerprint_of, is_local, open_encoder
 from index.errors import ModelMismatch, SeedQAError
-from index.folder import FolderCatalog
-from index.layout import IndexPaths
+from index.folder import as_catalog
 from index.manifest import Manifest
 from index.opened import Catalog, OpenSnapshot
 from index.records import Progress, no_progress
@@ -73,7 +72,7 @@ class Index:
         Raises SnapshotError where there is no usable snapshot, and ModelMismatch where ``model`` or
         ``encoder`` is not what it was built with.
         """
-        self._catalog = FolderCatalog(IndexPaths(index)) if isinstance(index, Path) else index
+        self._catalog = as_catalog(index)
         self._cache = cache
         self._model = model
         self._threshold = None if threshold is None else check_threshold(threshold)
@@ -201,6 +200,12 @@ class Index:
         """What the snapshot in force holds and how it was made."""
         with self._in_force() as held:
             return held.snapshot.manifest
+
+    @property
+    def built(self) -> float:
+        """When the snapshot in force was built, in seconds since the epoch."""
+        with self._in_force() as held:
+            return held.snapshot.built
 
     @property
     def documents(self) -> tuple[StoredDocument, ...]:

@@ -20,16 +20,16 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from index.builder import build
 from index.encode import Encoder, load_encoder
-from index.errors import BuildError, BuildLocked, SeedQAError, SeedsError, SnapshotError
-from index.layout import IndexPaths
+from index.errors import BuildError, BuildLocked, SeedQAError, SeedsError, SnapshotError, StoreError
+from index.folder import as_catalog, in_force
 from index.load.limits import Limits
 from index.load.walk import walk
-from index.lock import in_force, what_holds
+from index.lock import what_holds
+from index.opened import Catalog
 from index.records import BuildReport, Progress
-from index.snapshot import current_id, load_manifest, read_origin
 from qa.answer import JsonRecord
+from qa.catalogs import build_into
 
 Loader = Callable[[str, Path, str, Progress], Encoder]
 """Called in the build's process as ``load(model, cache, backend, progress)``; a function of a module."""
@@ -73,7 +73,7 @@ class _Run:
     """A build's process and what this side remembers of it."""
 
     def __init__(
-        self, seeds: Path, settings: tuple[Path, Path, str, str, Limits, Loader], *, before: str, named: bool
+        self, seeds: Path, settings: tuple[Catalog, Path, str, str, Limits, Loader], *, before: str, named: bool
     ) -> None:
         """Start the process. Raises BuildError."""
         self.before = before
@@ -146,7 +146,7 @@ class Rebuilder:
 
     def __init__(
         self,
-        index: Path,
+        index: Path | Catalog,
         cache: Path,
         *,
         seeds: Path | None = None,
@@ -161,7 +161,7 @@ class Rebuilder:
         ``model`` and ``backend`` are for the first build only: later ones keep to those of the snapshot in force.
         ``observe`` is told of the state when a build has begun and when it has ended; it must not ask this object.
         """
-        self._paths = IndexPaths(index)
+        self._catalog = as_catalog(index)
         self._cache, self._seeds = cache, seeds
         self._encoder = model, backend
         self._limits = limits or Limits()
@@ -176,10 +176,10 @@ class Rebuilder:
         if (given := self._seeds) is not None:
             return given
         try:
-            return read_origin(self._paths.snapshot(current_id(self._paths)))
+            return self._catalog.origin(self._catalog.current())
         except SnapshotError as error:
             raise SeedsError(
-                f"the index in {self._paths.root} does not say which documents it was built from; name their folder"
+                f"the index in {self._catalog.name} does not say which documents it was built from; name their folder"
             ) from error
 
     @property
@@ -200,12 +200,12 @@ class Rebuilder:
         folder = self.folder() if seeds is None else seeds
         walk(folder)
         before, model, backend = self._in_force()
-        settings = self._paths.root, self._cache, model, backend, self._limits, self._load
+        settings = self._catalog, self._cache, model, backend, self._limits, self._load
         with self._lock:
             if self._closed:
-                raise BuildError(f"the index in {self._paths.root} is being closed; start again to rebuild it")
+                raise BuildError(f"the index in {self._catalog.name} is being closed; start again to rebuild it")
             if self._state.running:
-                raise BuildLocked(f"the index in {self._paths.root} is being built already; wait for it or cancel it")
+                raise BuildLocked(f"the index in {self._catalog.name} is being built already; wait for it or cancel it")
             self._run = _Run(folder, settings, before=before, named=seeds is not None)
             self._state = BuildState(number=self._state.number + 1, running=True, seeds=str(folder))
             self._observe(self._state)
@@ -260,10 +260,10 @@ class Rebuilder:
 
     def _in_force(self) -> tuple[str, str, str]:
         """Return the id of the snapshot in force, and the model and backend for the next build."""
-        ident = in_force(self._paths)
+        ident = in_force(self._catalog)
         if ident:
-            with suppress(SnapshotError):
-                made_with = load_manifest(self._paths.snapshot(ident)).encoder
+            with suppress(SnapshotError, StoreError):
+                made_with = self._catalog.manifest(ident).encoder
                 return ident, made_with.model, made_with.backend
         return ident, *self._encoder
 
@@ -300,7 +300,7 @@ class Rebuilder:
         """Return the outcome of a build that has ended, and what went wrong in one line."""
         if last is not None:
             return (FAILED, last) if isinstance(last, str) else (DONE, "")
-        now = in_force(self._paths)
+        now = in_force(self._catalog)
         holds = what_holds(run.before, now)
         if run.cancelled:
             return CANCELLED, f"too late: {holds}" if now != run.before else ""
@@ -330,7 +330,7 @@ class _Speaker:
 
 
 def work(
-    words: Connection, seeds: Path, index: Path, cache: Path, model: str, backend: str, limits: Limits, load: Loader
+    words: Connection, seeds: Path, index: Catalog, cache: Path, model: str, backend: str, limits: Limits, load: Loader
 ) -> None:
     """Build, in a process of its own: says how far it is and then its report, or what went wrong in one line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -339,7 +339,7 @@ def work(
         os.nice(NICENESS)  # questions come first
     speaker = _Speaker(words)
     try:
-        speaker.say(build(seeds, index, load(model, cache, backend, speaker), speaker, limits))
+        speaker.say(build_into(index, seeds, load(model, cache, backend, speaker), speaker, limits))
     except SeedQAError as error:
         speaker.say(_one_line(str(error)))
     except Exception as error:

@@ -42,6 +42,7 @@ _STAGES = {
     "lexical": "Counting words",
     "write": "Writing the snapshot",
     "check": "Checking it",
+    "send": "Sending it",
     "publish": "Putting it in force",
     "ask": "Asking questions",
 }

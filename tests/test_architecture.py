@@ -39,17 +39,19 @@ LAYERS = (
         "index.encode.tokens", "index.encode.torch_backend", "index.vectors", "index.lexical", "index.store",
         "index.layout", "index.manifest", "index.intact",
     },
-    {"index.address", "index.opened", "index.select", "index.snapshot", "index.examine", "index.lock", "index.compare", "index.journal"},
+    {"index.address", "index.opened", "index.select", "index.snapshot", "index.examine", "index.lock", "index.compare",
+     "index.journal"},
     {"index.gather"},
     {"index.prepare"},
     {"index.builder"},
     {"index.texts", "index.folder"},
+    {*within("milvus", "index")},
     {"index"},
     # qa
     {"qa.answer", "qa.ranking", "qa.confidence"},
     {"qa.evidence", "qa.rank", "qa.citation", "qa.config", "qa.calibration", "qa.question", "qa.examples",
      "qa.holdings", "qa.export", "qa.feedback", "qa.guard"},
-    {"qa.cite", "qa.sources"},
+    {"qa.cite", "qa.sources", "qa.catalogs"},
     {"qa.assess", "qa.context"},
     {"qa.engine"},
     {*within("evaluate", "qa")},
@@ -66,12 +68,14 @@ LAYERS = (
     {"qa.page.serve"},
     {"qa.page"},
     {"qa.show", "qa.options"},
-    {"qa.maintenance", "qa.evaluation_commands", "qa.calibration_commands"},
+    {"qa.maintenance", "qa.evaluation_commands", "qa.calibration_commands", "qa.transfer_commands"},
     {"qa.cli"},
 )  # fmt: skip
 
 HOMES = {
     "faiss": {"index.vectors"},
+    "pymilvus": within("milvus", "index"),
+    "grpc": {"index.milvus.client"},
     "openvino": {"index.encode.compiled", "index.encode.openvino_backend", "index.encode.convert"},
     "nncf": {"index.encode.convert"},
     "torch": {"index.encode.convert", "index.encode.torch_backend"},
@@ -104,7 +108,14 @@ HOMES = {
     "subprocess": {"index.load.readers", "index.encode.cache", "index.encode.models"},
     "sqlite3": {"index.store", "index.lexical", "index.lock", "index.journal"},
     "platformdirs": {"qa.config"},
-    "click": {"qa.cli", "qa.options", "qa.maintenance", "qa.evaluation_commands", "qa.calibration_commands"},
+    "click": {
+        "qa.cli",
+        "qa.options",
+        "qa.maintenance",
+        "qa.evaluation_commands",
+        "qa.calibration_commands",
+        "qa.transfer_commands",
+    },
     "rich": {"qa.show"},
     "matplotlib": {"qa.calibrate.plots", "qa.evaluate.plots"},
     "sklearn": {"qa.calibrate.fit"},
@@ -116,7 +127,7 @@ HOMES = {
     "fastapi": {"qa.page.app"},
     "uvicorn": {"qa.page.serve", "qa.page.server"},
     "prometheus_client": {"qa.page.metrics"},
-    "logging": {"qa.page.events", "qa.page.endpoints", "index.encode.convert"},
+    "logging": {"qa.page.events", "qa.page.endpoints", "index.encode.convert", "index.milvus.client"},
     "markupsafe": {"qa.page.cards", "qa.page.listings", "qa.page.pictures"},
 }
 """The only modules that may know a library."""
@@ -214,6 +225,8 @@ def loaded_after(statement: str) -> set[str]:
 
 HEAVY = {
     "gradio",
+    "pymilvus",
+    "grpc",
     "ir_measures",
     "watchfiles",
     "torch",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,16 @@ SECONDS = 30.0
 LONG = 3600.0
 
 _CONNECT_SECONDS = 10.0
+_PAUSE = 0.3
 
 UNREACHABLE, NOT_FOUND, NOT_LOADED, NO_ALIAS = 2, 100, 101, 1600
 """Codes of errors: of the client that there is no server, the others of the server."""
 
 # Each failure is logged with its traceback, although it is raised as well; we say what is to be said.
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)
+
+_PINGS = {"grpc.keepalive_time_ms": 330_000}
+"""Milliseconds between two pings: servers of gRPC hang up on those who ping more often than every five minutes."""
 
 _BATCH = 8_000_000
 """Bytes sent at once; servers take 64 MiB."""
@@ -59,6 +64,8 @@ class Client:
                     token=self._token,
                     db_name=to.database,
                     timeout=_CONNECT_SECONDS,
+                    dedicated=True,
+                    grpc_options=_PINGS,
                     **secure,
                     **trusted,
                 )
@@ -89,6 +96,7 @@ class Client:
         """Do what may let the same call succeed; return whether there was something to do."""
         if code == UNREACHABLE:  # the first call after the server was started anew fails once
             self.close()
+            time.sleep(_PAUSE)
             return True
         if code == NOT_LOADED and arguments:
             self.call("load_collection", arguments[0], timeout=LONG)

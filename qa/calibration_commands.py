@@ -84,7 +84,7 @@ def _at_hand(catalog: Catalog) -> IndexPaths:
 
     Raises SeedQAError where an index is on a server and the folder that belongs to it holds another snapshot.
     """
-    if catalog.name != str(catalog.home.root) and in_force(FolderCatalog(catalog.home)) != catalog.current():
+    if not isinstance(catalog, FolderCatalog) and in_force(FolderCatalog(catalog.home)) != catalog.current():
         raise SeedQAError(
             f"{catalog.home.root} does not hold the snapshot in force in {catalog.name}, which a calibration reads as "
             f"files; fetch it first: qa export {catalog.home.root} --index {catalog.name}"

@@ -23,7 +23,7 @@ from benchmarks.lite import LiteServer, free_port
 from index import build
 from index.address import Address, parse_address
 from index.encode import Encoder
-from index.errors import BuildLocked, SettingsError, SnapshotDamaged, SnapshotMissing, StoreError
+from index.errors import BuildLocked, QuestionError, SettingsError, SnapshotDamaged, SnapshotMissing, StoreError
 from index.folder import FolderCatalog, receive
 from index.layout import IndexPaths
 from index.lock import lock
@@ -32,6 +32,7 @@ from index.records import no_progress
 from qa import Answer, Index
 from qa.catalogs import build_into, catalog_of
 from qa.config import Settings, read_settings
+from qa.page.discretion import Discretion
 from qa.page.service import Service
 from qa.rebuild import Rebuilder
 from tests.conftest import ROOT
@@ -53,6 +54,8 @@ GIVEN = os.environ.get("SEEDQA_MILVUS_URI", "")
 
 EVAL = ROOT.parent / "shared" / "eval"
 QUESTIONS = 200
+
+UNREACHABLE = ": no Milvus server answers there; start it, or check host, port and whether it has TLS (milvus+tls://)"
 
 Make = Callable[[str], MilvusCatalog]
 
@@ -139,7 +142,9 @@ def test_every_answer_on_the_shipped_seeds_is_the_same_in_all_its_digits(
             assert there == here
 
 
-def test_every_answer_on_xquad_is_the_same_in_all_its_digits(make: Make, real_encoder: Encoder, tmp_path: Path) -> None:
+def test_every_answer_on_xquad_is_the_same_in_all_its_digits(
+    make: Make, real_encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not EVAL.is_dir():
         pytest.skip("the evaluation sets are not beside the checkout")
     paragraphs, asked = xquad(EVAL)
@@ -150,6 +155,15 @@ def test_every_answer_on_xquad_is_the_same_in_all_its_digits(make: Make, real_en
     questions = [q.question for q in asked][:: len(asked) // QUESTIONS][:QUESTIONS]
     for here, there in both(tmp_path / "index", catalog, real_encoder, questions):
         assert there == here
+    for here, there in both(tmp_path / "index", catalog, real_encoder, questions[:20], documents="*[02468].txt"):
+        assert there == here
+    monkeypatch.setattr("index.milvus.select.STRETCHES", 59)
+    with Index(catalog, tmp_path, encoder=real_encoder) as index, pytest.raises(QuestionError) as error:
+        index.search(questions[0], documents="*[02468].txt")
+    assert str(error.value) == (
+        "the documents that match stand in 60 places of the index, a server takes 59 at most; ask for folders, or for "
+        "all documents"
+    )
 
 
 def test_passages_pages_and_documents_are_the_same(
@@ -326,10 +340,7 @@ def test_a_reader_goes_on_when_the_server_was_killed_and_started_anew(
             lite.kill()
             with pytest.raises(StoreError) as gone:
                 index.search("Where do frogs live?")
-            assert str(gone.value) == (
-                f"{catalog.name}: no Milvus server answers at 127.0.0.1:{lite.port}; start it, or check host, port "
-                "and whether it has TLS (milvus+tls://)"
-            )
+            assert str(gone.value) == f"{catalog.name}{UNREACHABLE}"
             lite.start()
             assert index.search("Where do frogs live?") == before
         assert catalog.examine() == []
@@ -339,10 +350,8 @@ def test_a_host_that_can_t_be_reached_is_one_line(tmp_path: Path) -> None:
     for host in (f"127.0.0.1:{free_port()}", "no.such.host.invalid:19530"):
         with pytest.raises(StoreError) as error:
             catalog_of(f"milvus://me:secret@{host}/x", settings(tmp_path)).current()
-        assert str(error.value) == (
-            f"milvus://{host}/x: no Milvus server answers at {host}; "
-            "start it, or check host, port and whether it has TLS (milvus+tls://)"
-        )
+        assert str(error.value) == f"milvus://{host}/x{UNREACHABLE}"
+        assert Discretion(list, private=False).line(str(error.value)) == f"the index{UNREACHABLE}"
 
 
 class _Gate(grpc.ServerInterceptor):  # type: ignore[misc]

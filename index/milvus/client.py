@@ -112,8 +112,8 @@ class Client:
             )
         if getattr(error, "code", None) == UNREACHABLE or status == grpc.StatusCode.UNAVAILABLE:
             return StoreError(
-                f"{self._address}: no Milvus server answers at {self._address.server}; start it, or check host, port "
-                "and whether it has TLS (milvus+tls://)"
+                f"{self._address}: no Milvus server answers there; start it, or check host, port and whether it has "
+                "TLS (milvus+tls://)"
             )
         if isinstance(error, OSError):
             return StoreError(f"{self._address}: {error.filename} can't be read ({error.strerror}); check milvus_ca")

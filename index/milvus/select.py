@@ -27,6 +27,9 @@ DEEPEST = 16_384
 REMEMBERED = 100_000
 """Terms that are not asked for again."""
 
+STRETCHES = 1_000
+"""Ranges of rows that a filter names at most."""
+
 _NO_TERM = TermRow(number=0, passages=0)
 
 
@@ -84,6 +87,11 @@ class ServedSelection:
         if depth > DEEPEST:
             raise QuestionError(
                 f"as many passages as that can't be asked of a server; ask for {DEEPEST // 4:,} at most"
+            )
+        if len(ranges) > STRETCHES:
+            raise QuestionError(
+                f"the documents that match stand in {len(ranges):,} places of the index, a server takes {STRETCHES:,} "
+                "at most; ask for folders, or for all documents"
             )
         search, of = self._client.search, self._generation
         found = {*search(of.sentences, "vector", vector, depth, within(allowed, "passage"), "passage")}

@@ -209,7 +209,7 @@ class Lexical:
 
     def vocabulary(self) -> Iterator[tuple[str, int]]:
         """Yield each term with the number of passages that have it, in the order of rows."""
-        for term, row in self._terms.execute("SELECT term, row FROM term ORDER BY row"):
+        for term, row in self._terms.execute("SELECT term, row FROM term ORDER BY term"):
             yield term, int(self._starts[row + 1] - self._starts[row])
 
     def postings(self) -> Postings:

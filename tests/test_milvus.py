@@ -105,9 +105,12 @@ def send(folder: Path, catalog: Catalog) -> str:
     return ident
 
 
-def hashes(folder: Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest() for path in files}
+def hashes(index: Path) -> dict[str, str]:
+    """Return the sha256 of each file of the snapshot in force in a folder, its manifest and origin included."""
+    catalog = FolderCatalog(IndexPaths(index))
+    ident = catalog.current()
+    names = (*catalog.manifest(ident).files, "manifest.json", "origin.json")
+    return {name: sha256((catalog.home.snapshot(ident).root / name).read_bytes()).hexdigest() for name in names}
 
 
 def both(
@@ -455,7 +458,7 @@ def test_a_snapshot_comes_back_as_the_very_same_files(
     catalog = make("files")
     ident = send(built, catalog)
     receive(IndexPaths(tmp_path / "copy"), catalog, ident, no_progress)
-    assert hashes(tmp_path / "copy" / "snapshots") == hashes(built / "snapshots")
+    assert hashes(tmp_path / "copy") == hashes(built)
     assert FolderCatalog(IndexPaths(tmp_path / "copy")).current() == ident
     with Index(tmp_path / "copy", tmp_path, encoder=encoder) as copy, Index(built, tmp_path, encoder=encoder) as first:
         assert copy.search("Where do frogs live?") == first.search("Where do frogs live?")
@@ -511,7 +514,7 @@ def test_the_commands(
     assert qa("export", tmp_path / "out") == (0, f"Snapshot {ident} is in force in {tmp_path / 'out'}: {copied}", "")
     code, out, _ = qa("import", tmp_path / "out", "--index", tmp_path / "again", "--json")
     assert (code, json.loads(out)["snapshot"], json.loads(out)["index"]) == (0, ident, str(tmp_path / "again"))
-    assert hashes(tmp_path / "again" / "snapshots") == hashes(shipped_index / "snapshots")
+    assert hashes(tmp_path / "again") == hashes(shipped_index)
     assert qa("prune", "--keep", "0") == (0, "Removed 0 of 1 snapshots.\n", "")
     assert qa("eval", "--suggest", tmp_path / "draft.json")[0] == 0
 

@@ -155,11 +155,12 @@ class Client:
             "create_collection",
             name,
             schema=schema,
-            index_params=made,
             consistency_level="Bounded",
             properties={"mmap.enabled": "true"} if mapped else {},
             timeout=LONG,
         )
+        self.call("create_index", name, made, sync=False, timeout=LONG)  # there is nothing yet to wait for
+        self.load(name)
 
     def drop(self, name: str) -> None:
         """Remove a collection with all its rows."""
@@ -188,8 +189,13 @@ class Client:
         return count
 
     def finish(self, name: str) -> None:
-        """Bring a collection's rows to disk and have it ready."""
+        """Bring a collection's rows to disk, and wait until they are indexed and it is ready."""
         self.call("flush", name, timeout=LONG)
+        for index in self.call("list_indexes", name):
+            while (state := self.call("describe_index", name, index)["state"]) != "Finished":
+                if state == "Failed":
+                    raise StoreError(f"{self._address}: index {index} of {name} can't be made; see the server's log")
+                time.sleep(_PAUSE)
         self.load(name)
 
     def count(self, name: str) -> int:

@@ -112,6 +112,9 @@ class FolderCatalog:
         """Check every hash and count of every snapshot."""
         return examine(self.home)
 
+    def close(self) -> None:
+        """Nothing is held."""
+
 
 def as_catalog(index: Path | Catalog) -> Catalog:
     """Return an index that may be given by its folder alone."""
@@ -143,7 +146,7 @@ def receive(home: IndexPaths, source: Catalog, ident: str, progress: Progress) -
             for path in (*scratch.root.rglob("*"), scratch.root):
                 sync(path)
             for line in damaged_files(scratch, load_manifest(scratch)):
-                raise SnapshotDamaged(f"{line}; it did not arrive whole; try again")
+                raise SnapshotDamaged(f"{line}; look at its source: qa doctor --index {source.name}")
             Snapshot(scratch).close()
             read_origin(scratch)
             move_in(scratch, target)

@@ -221,3 +221,7 @@ class Catalog(Protocol):
     def examine(self) -> list[Finding]:
         """Check every hash and count of every snapshot; return what is wrong."""
         ...
+
+    def close(self) -> None:
+        """Let go of connections; whatever is asked next makes new ones."""
+        ...

@@ -168,6 +168,7 @@ class Index:
             held.snapshot.close()
             if held is self._held:  # the last one: the index is closed
                 self._sources.close()
+                self._catalog.close()
 
     def close(self) -> None:
         """Let go of the index once the questions under way are answered."""

@@ -258,6 +258,10 @@ class MilvusCatalog:
             findings.extend(Finding(snapshot=generation.ident, problem=problem) for problem in found)
         return findings
 
+    def close(self) -> None:
+        """Let go of the connection; whatever is asked next makes another."""
+        self._client.close()
+
     def _problems(self, generation: Generation) -> Iterator[str]:
         """Yield what is wrong with a complete generation: counts of rows, and the sha256 of each file."""
         try:

@@ -8,7 +8,7 @@ MINUTES ?= 10
 USERS ?= 50
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: run test test-ray index lint bench-retrieval bench-study bench-speed bench-roofline bench-page bench-load bench-lexical bench-confidence bench-formats bench-peers soak screenshots fuzz lock audit sbom wheel clean
+.PHONY: run test test-ray index lint bench-retrieval bench-study bench-speed bench-roofline bench-page bench-load bench-lexical bench-confidence bench-formats bench-peers bench-stores soak screenshots fuzz lock audit sbom wheel clean
 
 run: .venv/run
 	@test -f $(INDEX)/CURRENT || $(BIN)/qa build $(SEEDS) --index $(INDEX)
@@ -61,6 +61,10 @@ bench-formats: .venv/test
 
 bench-peers: .venv/test
 	$(BIN)/python -m benchmarks.peers --eval $(EVAL) $(BENCH)
+
+# STORE=milvus://host:port/name asks a server that is there; without one, Milvus Lite on loopback.
+bench-stores: .venv/test
+	$(BIN)/python -m benchmarks.stores $(EVAL) $(if $(STORE),--index $(STORE))
 
 # An hour by default; make soak MINUTES=5 SEED=1 for a look.
 soak: MINUTES = 60

@@ -45,7 +45,7 @@ from index.vectors import Vectors, write_vectors
 from qa.config import read_settings
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402 - after the choice of how it draws
+from matplotlib import pyplot as plt
 
 SIZES = (10_000, 100_000, 1_000_000)
 COUNT = 100
@@ -165,7 +165,9 @@ def run(step: str, engine: str, source: Path, questions: Path, path: Path) -> di
     return measured
 
 
-def measure(size: int, engines: Sequence[str], maker: Maker, questions: FloatArray, folder: Path) -> list[dict[str, Any]]:
+def measure(
+    size: int, engines: Sequence[str], maker: Maker, questions: FloatArray, folder: Path
+) -> list[dict[str, Any]]:
     """Measure all engines on the first ``size`` vectors; ``exact`` always, which tells what is right."""
     source, asked = folder / f"{size}.npy", folder / "questions.npy"
     maker.write(source, size)

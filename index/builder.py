@@ -190,7 +190,7 @@ class Building:
             known = self._write(scratch, target.root.name, found)
             self._progress("check", 0, 0)
             Snapshot(scratch, thorough=True).close()
-            _move(scratch, target)
+            move_in(scratch, target)
         finally:
             discard(scratch.root)
         return known
@@ -276,7 +276,7 @@ def _intact(paths: SnapshotPaths) -> bool:
         return False
 
 
-def _move(scratch: SnapshotPaths, target: SnapshotPaths) -> None:
+def move_in(scratch: SnapshotPaths, target: SnapshotPaths) -> None:
     """Put a finished snapshot in its place; a damaged one of the same id makes way.
 
     Until it is published it counts as older than all others, so that no restore without a name chooses it.

@@ -12,6 +12,7 @@
     │   ├── SnapshotMissing      there is no snapshot
     │   ├── SnapshotDamaged      a file is missing, truncated or altered
     │   └── SnapshotFormat       written by another version of the format
+    ├── StoreError               the server of an index can't be reached, or refuses
     ├── SourceError              the file of a document can't be shown
     ├── QuestionError            a question, k or filter can't be used
     ├── CitationError            a citation link can't be read
@@ -68,6 +69,10 @@ class SnapshotDamaged(SnapshotError):
 
 class SnapshotFormat(SnapshotError):
     """A snapshot was written by another version of the format."""
+
+
+class StoreError(SeedQAError):
+    """The server of an index can't be reached, or refuses what is asked."""
 
 
 class SourceError(SeedQAError):

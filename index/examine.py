@@ -10,15 +10,8 @@ from index.errors import SeedQAError, SnapshotMissing
 from index.intact import damaged_files
 from index.layout import IndexPaths, SnapshotPaths
 from index.manifest import EXACT, SearchRecord
+from index.opened import Finding
 from index.snapshot import Snapshot, current_id, load_manifest, open_current, read_origin, snapshot_ids
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that ``examine`` found wrong."""
-
-    snapshot: str
-    problem: str
 
 
 def examine(index: IndexPaths) -> list[Finding]:

@@ -48,6 +48,9 @@ _LOOKUP = 16
 
 _SURE = 1 - 1e-5
 
+_LOOKED_AT = 2**22
+"""Postings looked at together."""
+
 IntArray = NDArray[np.int64]
 
 
@@ -237,6 +240,28 @@ class Lexical:
             return self._spare.pop()
         except IndexError:
             return np.zeros(self.count, dtype=np.float32)
+
+    def of_passages(self, first: int, last: int) -> tuple[IntArray, IntArray, NDArray[np.uint16]]:
+        """Return what the passages from ``first`` up to ``last`` hold, for another store.
+
+        Where each passage's entries begin, with their end: shape (last - first + 1,); then the row of each entry's
+        term, ascending within a passage, and its weight in UNITs. Reads all postings once, little memory.
+        """
+        places = [np.zeros(0, dtype=np.int64)]
+        for start in range(0, len(self._passages), _LOOKED_AT):
+            part = self._passages[start : start + _LOOKED_AT]
+            places.append(start + np.flatnonzero((part >= first) & (part < last)))
+        found = np.concatenate(places)
+        passages = self._passages[found]
+        found = found[np.argsort(passages, kind="stable")]
+        starts = np.append(0, np.cumsum(np.bincount(passages - np.uint32(first), minlength=last - first)))
+        terms = np.searchsorted(self._starts, found, side="right") - 1
+        return starts, terms, self._weights[found]
+
+    def vocabulary(self) -> Iterator[tuple[str, int]]:
+        """Yield each term with the number of passages that have it, in the order of rows."""
+        for term, row in self._terms.execute("SELECT term, row FROM term ORDER BY term"):
+            yield term, int(self._starts[row + 1] - self._starts[row])
 
     def blocks(self, size: int = BLOCK) -> Iterator[Postings]:
         """Yield everything that was counted, for a build that reuses it: some terms at a time.

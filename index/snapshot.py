@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,16 +16,17 @@ from types import TracebackType
 from typing import IO
 
 import msgspec
-import numpy as np
 import portalocker
-from numpy.typing import NDArray
 
 from index.candidates import Candidates
+from index.encode.protocol import FloatArray
 from index.errors import SnapshotDamaged, SnapshotError, SnapshotMissing
 from index.intact import REBUILD, IntactFiles
 from index.layout import TEMPORARY, IndexPaths, SnapshotPaths, replace_file, sync
 from index.lexical import Lexical
 from index.manifest import EXACT, Manifest, SearchRecord, SourceRecord, read_manifest, source_path
+from index.opened import Found, Ranges
+from index.select import Selection
 from index.store import Store
 from index.vectors import Vectors
 
@@ -64,6 +65,7 @@ class Snapshot:
                     f"{paths.passages} holds {len(self.store.first_sentences)} passages, expected {counts.passages}; "
                     f"{REBUILD}"
                 )
+            self._selection = Selection(self.vectors, self.passage_vectors, self.lexical, self.store)
             self._files.check_names()
         except BaseException:
             self._open.close()
@@ -75,11 +77,6 @@ class Snapshot:
         if search.kind != EXACT:
             found = Candidates(lists, self._files.file(lists), count, dimension, search.lists), search
         return Vectors(path, self._files.file(path), count, dimension, found)
-
-    @property
-    def sentence_counts(self) -> NDArray[np.int64]:
-        """Sentences of each passage: shape (passages,)."""
-        return self.store.sentence_counts
 
     def check(self) -> None:
         """Raise SnapshotDamaged where a file was changed since the snapshot was opened. Takes microseconds."""
@@ -107,6 +104,16 @@ class Snapshot:
     def source_of(self, document: str) -> SourceRecord | None:
         """Return the file that a document is or lies within, as it was read, or nothing where it is not known."""
         return self._sources.get(source_path(document, self._sources))
+
+    def idf(self, term: str) -> float:
+        """Return the idf of a term; one that no passage has gets the highest there is."""
+        return self.lexical.idf(term)
+
+    def candidates(
+        self, vector: FloatArray, terms: Sequence[str], depth: int, k: int, allowed: Ranges | None = None
+    ) -> Found:
+        """Return the passages that may be among the ``k`` best, as OpenSnapshot says."""
+        return self._selection.candidates(vector, terms, depth, k, allowed)
 
     def close(self) -> None:
         """Let go of the files. The snapshot can't be used afterwards."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from index.analyse import joined_spans, occurrences, terms
 from index.encode import EncoderInfo
+from index.opened import OpenSnapshot, Passages
 from index.records import Passage, Sentence
-from index.snapshot import Snapshot
-from index.store import Store, StoredDocument, StoredPassage
+from index.store import StoredDocument, StoredPassage
 from qa.answer import Citation, Result
 from qa.cite import cite
 from qa.confidence import SHIPPED, Curve, Signals, confidence
@@ -32,10 +32,10 @@ class Assessed:
     """Where the question's words stand in the document's text."""
 
 
-def assess(snapshot: Snapshot, asked: Terms, candidates: Sequence[Candidate]) -> list[Assessed]:
+def assess(snapshot: OpenSnapshot, asked: Terms, candidates: Sequence[Candidate]) -> list[Assessed]:
     """Choose the evidence of each candidate and measure its signals; ``asked`` are the question's terms."""
     passages = snapshot.store.passages([candidate.row for candidate in candidates])
-    idf = {term: snapshot.lexical.idf(term) for variants in asked for term in variants}
+    idf = {term: snapshot.idf(term) for variants in asked for term in variants}
     return [
         _assess(snapshot.store.document(stored.document), snapshot.manifest.encoder, asked, idf, candidate, stored)
         for candidate, stored in zip(candidates, passages, strict=True)
@@ -89,14 +89,14 @@ def _states(sentence: Sentence, stored: StoredPassage) -> int:
 
 
 def results_of(
-    snapshot: Snapshot, asked: Terms, candidates: Sequence[Candidate], curve: Curve = SHIPPED
+    snapshot: OpenSnapshot, asked: Terms, candidates: Sequence[Candidate], curve: Curve = SHIPPED
 ) -> tuple[Result, ...]:
     """Return the results of a search in the order of ``candidates``; ``curve`` gives their confidence."""
     found = assess(snapshot, asked, candidates)
     return tuple(_result(snapshot.store, place, item, curve) for place, item in enumerate(found, 1))
 
 
-def _result(store: Store, place: int, found: Assessed, curve: Curve) -> Result:
+def _result(store: Passages, place: int, found: Assessed, curve: Curve) -> Result:
     return Result(
         rank=place,
         score=found.candidate.score,
@@ -111,7 +111,7 @@ def _result(store: Store, place: int, found: Assessed, curve: Curve) -> Result:
     )
 
 
-def _citation(store: Store, document: StoredDocument, stored: StoredPassage, chosen: int) -> Citation:
+def _citation(store: Passages, document: StoredDocument, stored: StoredPassage, chosen: int) -> Citation:
     passage, evidence = stored.passage, stored.passage.sentences[chosen]
     ranges = (passage.start, passage.end), (evidence.start, evidence.end)
     return cite(store, document, passage.section, passage.places, *ranges, stored.text)

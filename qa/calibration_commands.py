@@ -10,11 +10,14 @@ import click
 
 from index.encode import Encoder, open_encoder
 from index.errors import SeedQAError
+from index.folder import FolderCatalog, in_force
 from index.layout import IndexPaths
+from index.opened import Catalog
 from index.records import Progress
 from index.snapshot import Snapshot, current_id, open_current
 from qa import show
 from qa.calibration import write_calibration
+from qa.catalogs import configured
 from qa.options import CACHE, INDEX, JSON, make_output_folder, path_type, settings_with
 
 if TYPE_CHECKING:  # the fit is loaded for this command only
@@ -47,7 +50,7 @@ def calibrate(
     out: Path | None,
     dry_run: bool,
     reset: bool,
-    index: Path | None,
+    index: Path | str | None,
     cache: Path | None,
     as_json: bool,
 ) -> None:
@@ -58,7 +61,7 @@ def calibrate(
     unanswerable questions can't be told apart, that is said and nothing changed.
     """
     settings = settings_with(index=index, cache=cache)
-    paths = IndexPaths(settings.index)
+    paths = _at_hand(configured(settings))
     if reset:
         given = {"--dataset": dataset, "--split": split, "--questions": questions, "--out": out, "--dry-run": dry_run}
         if extra := [name for name, value in given.items() if value]:
@@ -74,6 +77,19 @@ def calibrate(
         encoder = open_encoder(snapshot.manifest.encoder, settings.cache, progress)
         report = _report(snapshot, encoder, dataset, split, questions or _QUESTIONS, refuse_at_most, progress)
     _finish(paths, report, out, dry_run, as_json)
+
+
+def _at_hand(catalog: Catalog) -> IndexPaths:
+    """Return the folder on this computer that holds the snapshot in force.
+
+    Raises SeedQAError where an index is on a server and the folder that belongs to it holds another snapshot.
+    """
+    if not isinstance(catalog, FolderCatalog) and in_force(FolderCatalog(catalog.home)) != catalog.current():
+        raise SeedQAError(
+            f"{catalog.home.root} does not hold the snapshot in force in {catalog.name}, which a calibration reads as "
+            f"files; fetch it first: qa export {catalog.home.root} --index {catalog.name}"
+        )
+    return catalog.home
 
 
 def _reset(paths: IndexPaths, as_json: bool) -> None:

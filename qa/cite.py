@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from index.boxes import boxes_of
+from index.opened import Passages
 from index.records import Places
-from index.store import Store, StoredDocument
+from index.store import StoredDocument
 from qa.answer import Citation
 from qa.citation import make_link
 
 
 def cite(
-    store: Store,
+    store: Passages,
     document: StoredDocument,
     section: tuple[str, ...],
     places: Places,

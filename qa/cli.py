@@ -11,17 +11,16 @@ from pathlib import Path
 
 import click
 
-from index.builder import build as build_index
 from index.encode import BACKENDS, load_encoder
 from index.errors import CitationError, QuestionError, SeedQAError, SettingsError, SnapshotError
-from index.layout import IndexPaths
 from index.load.readers import Readers
 from index.load.walk import walk
 from index.manifest import SEARCHES
-from index.snapshot import current_id, load_manifest, read_origin, snapshot_ids
+from index.opened import Catalog
 from index.spread import DEADLINE, open_cluster
-from qa import calibration_commands, maintenance, show
+from qa import calibration_commands, maintenance, show, transfer_commands
 from qa.answer import Answer
+from qa.catalogs import build_into, configured
 from qa.citation import Known, parse_link, verify_link
 from qa.engine import Index
 from qa.evaluation_commands import eval_command
@@ -85,7 +84,7 @@ def cli() -> None:
 @JSON
 def build(
     seeds: Path | None,
-    index: Path | None,
+    index: Path | str | None,
     cache: Path | None,
     model: str | None,
     backend: str | None,
@@ -103,12 +102,13 @@ def build(
     if address and engine != "ray":
         raise click.UsageError("--address names a Ray cluster: it needs --engine ray")
     settings = settings_with(seeds=seeds, index=index, cache=cache, model=model, backend=backend, search=search)
-    folder = settings.seeds or _built_from(IndexPaths(settings.index))
+    catalog = configured(settings)
+    folder = settings.seeds or _built_from(catalog)
     walk(folder)  # a wrong folder is told before the model is prepared
     with show.progress(quiet=as_json) as progress:
         encoder = load_encoder(settings.model, settings.cache, settings.backend, progress)
         build_with = partial(
-            build_index, folder, settings.index, progress=progress, limits=settings.limits, search=settings.search
+            build_into, catalog, folder, progress=progress, limits=settings.limits, search=settings.search
         )
         if engine == "ray":
             with open_cluster(encoder, settings.cache, show.problem, address, deadline, progress) as cluster:
@@ -121,15 +121,15 @@ def build(
         show.build_report(report)
 
 
-def _built_from(paths: IndexPaths) -> Path:
+def _built_from(catalog: Catalog) -> Path:
     """Return the folder that the snapshot in force was read from."""
     try:
-        known = [current_id(paths)]
+        known = [catalog.current()]
     except SnapshotError:
-        known = snapshot_ids(paths)
+        known = catalog.ids()
     for ident in known:
         with suppress(SnapshotError):
-            return read_origin(paths.snapshot(ident))
+            return catalog.origin(ident)
     raise click.UsageError("name the folder of documents: qa build FOLDER")
 
 
@@ -147,7 +147,7 @@ def ask(
     question: str | None,
     k: int | None,
     documents: tuple[str, ...],
-    index: Path | None,
+    index: Path | str | None,
     cache: Path | None,
     model: str | None,
     threshold: float | None,
@@ -161,7 +161,9 @@ def ask(
     elif as_json and sys.stdin.isatty():
         raise click.UsageError("--json needs a QUESTION, or questions on standard input, one a line")
     with show.progress(quiet=as_json) as progress:
-        opened = Index(settings.index, settings.cache, model=model, threshold=settings.threshold, progress=progress)
+        opened = Index(
+            configured(settings), settings.cache, model=model, threshold=settings.threshold, progress=progress
+        )
     with opened:
         if question is None:
             show_one = _show_json_line if as_json else partial(show.answer, weak=weak)
@@ -209,15 +211,14 @@ def _converse(search: Callable[[str], Answer], show_one: Callable[[Answer], None
 @click.option("--seeds", type=path_type(), metavar="DIR", help="Folder of the documents; else that of the index.")
 @INDEX
 @JSON
-def verify(citation: str, seeds: Path | None, index: Path | None, as_json: bool) -> int:
+def verify(citation: str, seeds: Path | None, index: Path | str | None, as_json: bool) -> int:
     """Re-read the source of CITATION, the link printed with an answer, and say whether it still holds."""
     link = parse_link(citation)
     known = Known()
     if seeds is None:
-        paths = IndexPaths(settings_with(index=index).index)
-        snapshot = paths.snapshot(current_id(paths))
-        seeds = read_origin(snapshot)
-        manifest = load_manifest(snapshot)
+        catalog = configured(settings_with(index=index))
+        ident = catalog.current()
+        seeds, manifest = catalog.origin(ident), catalog.manifest(ident)
         copies = next((d.copies for d in manifest.documents if d.path == link.path), ())
         known = Known(copies=copies, limits=manifest.recipe.limits)
     with Readers(settings_with().limits, workers=1) as readers:
@@ -260,7 +261,7 @@ def serve(
     mcp: bool,
     log: str | None,
     log_questions: bool,
-    index: Path | None,
+    index: Path | str | None,
     cache: Path | None,
     threshold: float | None,
 ) -> None:
@@ -285,7 +286,7 @@ def serve(
     run(settings_with(index=index, cache=cache, threshold=threshold), serving, show.line, show.progress(quiet=False))
 
 
-for command in (*maintenance.COMMANDS, eval_command, *calibration_commands.COMMANDS):
+for command in (*maintenance.COMMANDS, *transfer_commands.COMMANDS, eval_command, *calibration_commands.COMMANDS):
     cli.add_command(command)
 
 

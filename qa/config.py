@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 from platformdirs import user_cache_path, user_config_path, user_data_path
 
+from index.address import is_address
 from index.encode import BACKENDS, DEFAULT_MODEL
 from index.errors import SettingsError
 from index.load.limits import Limits
@@ -33,8 +34,8 @@ class Settings:
 
     seeds: Path | None = None
     """Folder of documents; without one, a rebuild reads the folder that the index was built from."""
-    index: Path = field(default_factory=lambda: user_data_path("seedqa", appauthor=False) / "index")
-    """Folder of the index."""
+    index: Path | str = field(default_factory=lambda: user_data_path("seedqa", appauthor=False) / "index")
+    """Folder of the index, or the address of one on a Milvus server: milvus://host:port/name."""
     cache: Path = field(default_factory=lambda: user_cache_path("seedqa", appauthor=False))
     """Folder of prepared encoders."""
     model: str = DEFAULT_MODEL
@@ -56,13 +57,22 @@ class Settings:
     ocr: str = Limits().ocr
     """Languages of text recognition, where it is installed, as Tesseract names them: eng+deu; empty for none."""
 
+    workspace: Path = field(default_factory=lambda: user_data_path("seedqa", appauthor=False) / "workspaces")
+    """For each index on a server, a folder in here for what stays on this computer."""
+    milvus_token: str = field(default="", repr=False)
+    """For a Milvus server, in the place of user and password in the address."""
+    milvus_ca: Path | None = None
+    """Certificate of the authority that signed the server's, where the system does not know it."""
+    milvus_index: str = "FLAT"
+    """Kind of index that a build makes over vectors on a server; FLAT searches one and all."""
+
     @property
     def limits(self) -> Limits:
         """What one document may cost a build."""
         return Limits(seconds=self.read_seconds, memory=self.read_memory * MIB, pages=self.read_pages, ocr=self.ocr)
 
 
-_PATHS = ("seeds", "index", "cache")
+_PATHS = ("seeds", "index", "cache", "workspace", "milvus_ca")
 _KINDS = {"k": int, "threshold": float, "read_seconds": float, "read_memory": int, "read_pages": int}
 _LEAST = {"k": 1, "read_seconds": 1, "read_memory": 256, "read_pages": 1}
 _NAMES = tuple(f.name for f in fields(Settings))
@@ -126,7 +136,7 @@ def _from_file(path: Path) -> dict[str, tuple[Any, str]]:
         raise SettingsError(f"{path} sets {unknown[0]!r}, which is no setting; expected {', '.join(_NAMES)}")
     values = {name: (value, str(path)) for name, value in table.items()}
     for name in _PATHS:
-        if name in values and isinstance(values[name][0], str):
+        if name in values and isinstance(values[name][0], str) and not is_address(values[name][0]):
             values[name] = (str(path.resolve().parent / Path(values[name][0]).expanduser()), str(path))
     return values
 
@@ -146,6 +156,6 @@ def _convert(name: str, value: Any, where: str) -> Any:
     if name == "search" and found not in SEARCHES:
         raise SettingsError(f"search in {where} is {found!r}, expected {', '.join(SEARCHES[:-1])} or {SEARCHES[-1]}")
     try:
-        return Path(found).expanduser() if name in _PATHS else found
+        return Path(found).expanduser() if name in _PATHS and not (name == "index" and is_address(found)) else found
     except RuntimeError as error:
         raise SettingsError(f"{name} in {where} is {value!r}, whose home folder is not known") from error

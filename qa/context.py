@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from index.analyse import keyword_spans, question_terms
 from index.boxes import boxes_of
 from index.errors import CitationError
+from index.opened import OpenSnapshot
 from index.records import Passage, joined
-from index.snapshot import Snapshot
 from index.store import StoredDocument
 from qa.answer import Citation, Context, ShownPage
 from qa.citation import Link, parse_link, quote_digest
@@ -28,7 +28,7 @@ SEARCHED = 200_000_000
 _WORD = re.compile(r"\S+")
 
 
-def passage_context(snapshot: Snapshot, link: str, question: str = "", around: int = AROUND) -> Context:
+def passage_context(snapshot: OpenSnapshot, link: str, question: str = "", around: int = AROUND) -> Context:
     """Return the document around the passage that ``link`` names, as ``snapshot`` holds it.
 
     The passage is found by the hash of its quote: at its old place, elsewhere in the document, or in a
@@ -65,7 +65,7 @@ def passage_context(snapshot: Snapshot, link: str, question: str = "", around: i
     )
 
 
-def _citation(snapshot: Snapshot, document: StoredDocument, text: str, cited: Link, start: int) -> Citation:
+def _citation(snapshot: OpenSnapshot, document: StoredDocument, text: str, cited: Link, start: int) -> Citation:
     """Return the citation of a quote that stands at ``start`` now."""
     end = start + cited.end - cited.start
     evidence = start + cited.evidence_start - cited.start, start + cited.evidence_end - cited.start
@@ -77,7 +77,7 @@ def _citation(snapshot: Snapshot, document: StoredDocument, text: str, cited: Li
 
 
 def _pages(
-    snapshot: Snapshot, document: StoredDocument, citation: Citation | None, hits: Sequence[tuple[int, int]]
+    snapshot: OpenSnapshot, document: StoredDocument, citation: Citation | None, hits: Sequence[tuple[int, int]]
 ) -> tuple[ShownPage, ...]:
     """Return the pages on which the cited passage stands, with the boxes of all that is marked on them."""
     if citation is None:
@@ -97,7 +97,7 @@ def _pages(
     )
 
 
-def _document(snapshot: Snapshot, cited: Link) -> tuple[StoredDocument, str]:
+def _document(snapshot: OpenSnapshot, cited: Link) -> tuple[StoredDocument, str]:
     """Return the cited document, or one of the same content, and what to say about that."""
     if found := snapshot.store.by_path(cited.path):
         return found, ""
@@ -141,7 +141,7 @@ def _passage_at(passages: Sequence[Passage], offset: int) -> int:
 
 
 def _hits(
-    snapshot: Snapshot, document: StoredDocument, question: str, text: str, begin: int
+    snapshot: OpenSnapshot, document: StoredDocument, question: str, text: str, begin: int
 ) -> tuple[tuple[int, int], ...]:
     if not question.strip():
         return ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -11,17 +10,20 @@ from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+
 from index.analyse import question_terms
 from index.encode import Encoder, fingerprint_of, is_local, open_encoder
 from index.errors import ModelMismatch, SeedQAError
-from index.layout import IndexPaths
+from index.folder import as_catalog
 from index.manifest import Manifest
+from index.opened import Catalog, OpenSnapshot
 from index.records import Progress, no_progress
-from index.snapshot import Snapshot, open_current
 from index.store import StoredDocument
 from qa.answer import Answer, Citation, Context, DocumentStatus, Verification
 from qa.assess import results_of
 from qa.calibration import InForce, Watched
+from qa.catalogs import catalog_of
 from qa.config import read_settings
 from qa.context import AROUND, passage_context
 from qa.examples import example_questions
@@ -40,7 +42,7 @@ RETRY_SECONDS = 1.0
 class _Held:
     """A snapshot in use, closed when the last question on it is answered and a newer one is in force."""
 
-    def __init__(self, snapshot: Snapshot, encoder: Encoder) -> None:
+    def __init__(self, snapshot: OpenSnapshot, encoder: Encoder) -> None:
         self.snapshot = snapshot
         self.encoder = encoder
         self.users = 0
@@ -55,7 +57,7 @@ class Index:
 
     def __init__(
         self,
-        root: Path,
+        index: Path | Catalog,
         cache: Path,
         *,
         model: str | None = None,
@@ -63,18 +65,18 @@ class Index:
         encoder: Encoder | None = None,
         progress: Progress = no_progress,
     ) -> None:
-        """Open the index in ``root``; ``encoder`` replaces the one that would be opened from ``cache``.
+        """Open an index, or that in a folder; ``encoder`` replaces the one that would be opened from ``cache``.
 
         Without a ``threshold`` that of the index's calibration is in force, or else the one that ships.
 
         Raises SnapshotError where there is no usable snapshot, and ModelMismatch where ``model`` or
         ``encoder`` is not what it was built with.
         """
-        self._paths = IndexPaths(root)
+        self._catalog = as_catalog(index)
         self._cache = cache
         self._model = model
         self._threshold = None if threshold is None else check_threshold(threshold)
-        self._calibrations = Watched(self._paths.calibration)
+        self._calibrations = Watched(self._catalog.home.calibration)
         self._encoder = encoder
         self._opened: Encoder | None = None
         self._progress = progress
@@ -85,21 +87,12 @@ class Index:
         self._closed = False
         self._trouble = ""
         self._examples: tuple[tuple[str, int], tuple[str, ...]] = ("", 0), ()
-        self._seen = self._stamp()
+        self._seen = self._catalog.stamp()
         self._sources = Sources()
         self._held = self._open()
 
-    def _stamp(self) -> tuple[bytes, int, int]:
-        """Return what changes whenever CURRENT is replaced, also while the clock stands still or is set back."""
-        try:
-            with self._paths.current.open("rb") as file:
-                found = os.fstat(file.fileno())
-                return file.read(64), found.st_mtime_ns, found.st_ino
-        except OSError:
-            return b"", 0, 0
-
     def _open(self) -> _Held:
-        snapshot = open_current(self._paths)
+        snapshot = self._catalog.open()
         try:
             return _Held(snapshot, self._fitting_encoder(snapshot.manifest))
         except BaseException:
@@ -113,7 +106,7 @@ class Index:
             is_local(asked) and fingerprint_of(asked, built.backend) == built.fingerprint
         ):
             raise ModelMismatch(
-                f"the index in {self._paths.root} was built with model {built.model}, asked for {self._model}; "
+                f"the index in {self._catalog.name} was built with model {built.model}, asked for {self._model}; "
                 f"rebuild it: qa build --model {self._model}"
             )
         if self._encoder is None:
@@ -123,7 +116,7 @@ class Index:
             return known
         if self._encoder.info.fingerprint != built.fingerprint:
             raise ModelMismatch(
-                f"the index in {self._paths.root} was built with model {built.model} ({built.fingerprint[:12]}…), "
+                f"the index in {self._catalog.name} was built with model {built.model} ({built.fingerprint[:12]}…), "
                 f"found {self._encoder.info.model} ({self._encoder.info.fingerprint[:12]}…); rebuild it: qa build"
             )
         return self._encoder
@@ -131,7 +124,7 @@ class Index:
     @contextmanager
     def _in_force(self) -> Iterator[_Held]:
         """Lend the snapshot in force for one question."""
-        if (self._trouble or self._stamp() != self._seen) and self._switching.acquire(blocking=False):
+        if (self._trouble or self._catalog.stamp() != self._seen) and self._switching.acquire(blocking=False):
             try:  # whoever sees it first opens it; others go on with the one at hand
                 self._switch()
             finally:
@@ -151,7 +144,7 @@ class Index:
 
     def _switch(self) -> None:
         """Take the newer snapshot; where it can't be opened, go on with the one at hand and say so."""
-        stamp = self._stamp()
+        stamp = self._catalog.stamp()
         if stamp == self._seen:  # as it was: the trouble is over
             self._trouble = ""
         if self._closed or stamp == self._seen or time.monotonic() < self._retry_at:
@@ -175,6 +168,7 @@ class Index:
             held.snapshot.close()
             if held is self._held:  # the last one: the index is closed
                 self._sources.close()
+                self._catalog.close()
 
     def close(self) -> None:
         """Let go of the index once the questions under way are answered."""
@@ -209,6 +203,12 @@ class Index:
             return held.snapshot.manifest
 
     @property
+    def built(self) -> float:
+        """When the snapshot in force was built, in seconds since the epoch."""
+        with self._in_force() as held:
+            return held.snapshot.built
+
+    @property
     def documents(self) -> tuple[StoredDocument, ...]:
         """The documents of the snapshot in force, sorted by path."""
         with self._in_force() as held:
@@ -239,8 +239,8 @@ class Index:
             notes = [note for note in (self._trouble, calibrated.note) if note]
             if note := language_note(asked, held.encoder.info.languages):
                 notes.append(note)
-            allowed = passages_of_documents(snapshot, documents)
-            within = snapshot.manifest.counts.passages if allowed is None else int(allowed.sum())
+            allowed = passages_of_documents(snapshot.manifest, documents)
+            within = snapshot.manifest.counts.passages if allowed is None else int(np.diff(allowed).sum())
             if k > within:
                 notes.append(f"asked for {k} passages, there are only {within}")
             asked_terms = question_terms(asked, snapshot.manifest.languages)
@@ -334,11 +334,11 @@ def open_index(
     """Open an index for questions; index, cache and threshold come from the settings where not given.
 
     Use it as a context manager, or call ``close``. Raises SnapshotError where there is no usable
-    snapshot and ModelError where its encoder can't be opened.
+    snapshot, StoreError where its server can't be reached, and ModelError where its encoder can't be opened.
     """
     settings = read_settings()
     return Index(
-        Path(index) if index is not None else settings.index,
+        catalog_of(settings.index if index is None else index, settings),
         Path(cache) if cache is not None else settings.cache,
         model=model,
         threshold=settings.threshold if threshold is None else threshold,

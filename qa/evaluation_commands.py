@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +12,8 @@ import click
 
 from index.encode import load_encoder
 from index.errors import SeedQAError
-from index.layout import IndexPaths
-from index.snapshot import open_current
 from qa import show
+from qa.catalogs import configured
 from qa.config import Settings
 from qa.engine import Index
 from qa.options import CACHE, INDEX, JSON, make_output_folder, path_type, settings_with
@@ -76,7 +75,7 @@ def eval_command(
     out: Path | None,
     suggest: Path | None,
     k: int | None,
-    index: Path | None,
+    index: Path | str | None,
     cache: Path | None,
     model: str | None,
     as_json: bool,
@@ -122,7 +121,7 @@ def _suggest(settings: Settings, target: Path, *, named: bool, as_json: bool) ->
     from qa.evaluate.squad import write_squad  # noqa: PLC0415 - loaded for this command only
     from qa.evaluate.suggest import suggest  # noqa: PLC0415 - as above
 
-    with open_current(IndexPaths(settings.index)) as snapshot:
+    with closing(configured(settings).open()) as snapshot:
         drafted = suggest(snapshot.store)
     write_squad(target, drafted)
     questions = sum(len(paragraph.qas) for article in drafted.data for paragraph in article.paragraphs)
@@ -147,8 +146,8 @@ def _judged(settings: Settings, path: Path | None, k: int) -> Evaluation:
     from qa.evaluate.votes import evaluate  # noqa: PLC0415 - loaded for this command only
     from qa.feedback import Feedback  # noqa: PLC0415 - as above
 
-    feedback = Feedback(settings.index) if path is None else Feedback(path.parent, path.name)
-    with Index(settings.index, settings.cache, threshold=settings.threshold) as opened:
+    feedback = Feedback(configured(settings).home.root) if path is None else Feedback(path.parent, path.name)
+    with Index(configured(settings), settings.cache, threshold=settings.threshold) as opened:
         judgements = feedback.read()
         if not any(judgement.useful for judgement in judgements):
             raise SeedQAError(
@@ -226,10 +225,9 @@ def _asked_at_hand(settings: Settings, dataset: Dataset, quiet: bool) -> Outcome
 
     with ExitStack() as stack:
         progress = stack.enter_context(show.progress(quiet=quiet))
-        opened = stack.enter_context(
-            Index(settings.index, settings.cache, threshold=settings.threshold, progress=progress)
-        )
-        snapshot = stack.enter_context(open_current(IndexPaths(settings.index)))
+        catalog = configured(settings)
+        opened = stack.enter_context(Index(catalog, settings.cache, threshold=settings.threshold, progress=progress))
+        snapshot = stack.enter_context(closing(catalog.open()))
         return evaluate_index(dataset, opened, snapshot, progress)
 
 

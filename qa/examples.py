@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from itertools import chain, islice, zip_longest
 
-from index.store import Store, StoredDocument
+from index.opened import Passages
+from index.store import StoredDocument
 
 DOCUMENTS, PASSAGES = 24, 12
 """How many documents, and passages of each, are looked at: spread evenly over the index."""
@@ -20,7 +21,7 @@ _ASKS = frozenset(
 )
 
 
-def example_questions(store: Store) -> Iterator[str]:
+def example_questions(store: Passages) -> Iterator[str]:
     """Yield candidates: questions that stand in the documents, then ones about sections, then about documents.
 
     Documents take turns, so that the first few come from different ones. Whether the index answers them is
@@ -37,7 +38,7 @@ def example_questions(store: Store) -> Iterator[str]:
                 yield question
 
 
-def _drawn(store: Store, document: StoredDocument) -> tuple[list[str], list[str], list[str]]:
+def _drawn(store: Passages, document: StoredDocument) -> tuple[list[str], list[str], list[str]]:
     """Return the questions in a document, those made of its sections, and the one made of its title."""
     passages = list(islice(store.passages_of(document), PASSAGES))
     texts = (bare(s.sentence_text(p)) for s in passages for p in s.passage.sentences)

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from index.address import is_address
 from index.errors import SeedQAError
 from qa.config import Settings, read_settings
 
@@ -21,7 +22,14 @@ def path_type() -> click.Path:
     return click.Path(path_type=Path)
 
 
-INDEX = click.option("--index", type=path_type(), metavar="DIR", help="Folder of the index.")
+def index_type(name: str) -> Path | str:
+    """Return the folder or the address of an index."""
+    return name if is_address(name) else Path(name)
+
+
+INDEX = click.option(
+    "--index", type=index_type, metavar="DIR_OR_ADDRESS", help="Folder of the index, or milvus://host:port/name."
+)
 CACHE = click.option("--cache", type=path_type(), metavar="DIR", help="Folder of prepared encoders.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 

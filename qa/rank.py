@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from index.encode import FloatArray
 from index.errors import QuestionError
-from index.snapshot import Snapshot
-from index.vectors import Mask
+from index.manifest import Manifest
+from index.opened import OpenSnapshot, Passages, Ranges, RowArray, ranges_of
 from qa.ranking import PASSAGE_SPREAD, alpha, fuse, passage_similarity
 
 DEPTH = 50
@@ -32,66 +31,48 @@ class Candidate:
 
 
 def rank(
-    snapshot: Snapshot, vector: FloatArray, terms: tuple[tuple[str, ...], ...], k: int, allowed: Mask | None = None
+    snapshot: OpenSnapshot,
+    vector: FloatArray,
+    terms: tuple[tuple[str, ...], ...],
+    k: int,
+    allowed: Ranges | None = None,
 ) -> list[Candidate]:
     """Return the ``k`` best passages, best first; ties go by passage id.
 
     ``terms`` are the question's, from ``index.analyse.question_terms``; ``allowed`` limits the search to
-    some passages (one flag each). Candidates come from three lists, of sentences, passages and
-    words, and each gets all its scores exactly.
+    some rows of passages.
     """
-    words = [term for variants in terms for term in variants]
-    rows = _candidates(snapshot, vector, words, k, allowed)
-    if not len(rows):
+    asked = [term for variants in terms for term in variants]
+    found = snapshot.candidates(vector, asked, max(DEPTH, 4 * k), k, allowed)
+    if not len(found.rows):
         return []
-    bm25 = snapshot.lexical.scores_of(words, rows).tolist()
-    sentences, starts = snapshot.store.sentence_rows(rows)
-    cosines = snapshot.vectors.cosines(vector, sentences)
-    similarity = passage_similarity(cosines, starts, snapshot.passage_vectors.cosines(vector, rows))
+    similarity = passage_similarity(found.cosines, found.starts, found.whole)
     weight = alpha(snapshot.manifest.encoder.cosine_std, PASSAGE_SPREAD)
-    scores = fuse(similarity.tolist(), bm25, weight)
-    ends = np.append(starts[1:], len(cosines))
+    scores = fuse(similarity.tolist(), found.bm25.tolist(), weight)
+    ends = np.append(found.starts[1:], len(found.cosines))
     return [
         Candidate(
-            row=int(rows[at]),
+            row=int(found.rows[at]),
             score=scores[at],
-            bm25=bm25[at],
-            cosines=cosines[starts[at] : ends[at]],
+            bm25=float(found.bm25[at]),
+            cosines=found.cosines[found.starts[at] : ends[at]],
         )
-        for at in _best(snapshot, rows, scores, k)
+        for at in _best(snapshot.store, found.rows, scores, k)
     ]
 
 
-def _candidates(
-    snapshot: Snapshot, vector: FloatArray, words: Sequence[str], k: int, allowed: Mask | None
-) -> NDArray[np.int64]:
-    """Return the rows of passages that any of the three lists has, ascending; all, where those are fewer than asked."""
-    total = snapshot.manifest.counts.passages
-    depth = max(DEPTH, 4 * k)
-    if depth < total:
-        flags = None if allowed is None else np.repeat(allowed, snapshot.sentence_counts)
-        nearest = snapshot.vectors.nearest(vector, depth, flags)
-        by_sentence = np.searchsorted(snapshot.store.first_sentences, nearest, side="right") - 1
-        as_whole = snapshot.passage_vectors.nearest(vector, depth, allowed)
-        by_words = snapshot.lexical.best(words, depth, allowed)
-        found = np.unique(np.concatenate((by_sentence, as_whole, by_words)))
-        if len(found) >= k:
-            return found
-    return np.arange(total) if allowed is None else np.flatnonzero(allowed)
-
-
-def _best(snapshot: Snapshot, rows: NDArray[np.int64], scores: list[float], k: int) -> list[int]:
+def _best(store: Passages, rows: RowArray, scores: list[float], k: int) -> list[int]:
     """Return the places of the ``k`` highest scores, ties in the order of passage ids."""
     falling = sorted(scores, reverse=True)[: k + 1]
     places = [at for at, score in enumerate(scores) if score >= falling[:k][-1]]
     if len(set(falling)) == len(falling):
         return sorted(places, key=lambda at: -scores[at])
-    ids = dict(zip(places, snapshot.store.passage_ids([int(rows[at]) for at in places]), strict=True))
+    ids = dict(zip(places, store.passage_ids([int(rows[at]) for at in places]), strict=True))
     return sorted(places, key=lambda at: (-scores[at], ids[at]))[:k]
 
 
-def passages_of_documents(snapshot: Snapshot, documents: str | Sequence[str] | None) -> Mask | None:
-    """Return a flag for each passage, of those that may answer, or nothing where all may.
+def passages_of_documents(manifest: Manifest, documents: str | Sequence[str] | None) -> Ranges | None:
+    """Return the rows of the passages that may answer, or nothing where all may.
 
     ``documents`` are paths or patterns; a document may answer under each of its names. Raises QuestionError where a
     pattern matches none.
@@ -102,12 +83,13 @@ def passages_of_documents(snapshot: Snapshot, documents: str | Sequence[str] | N
     chosen = np.array(
         [
             any(fnmatch.fnmatchcase(path, pattern) for path in (d.path, *d.copies) for pattern in patterns)
-            for d in snapshot.store.documents
+            for d in manifest.documents
         ]
     )
     if not chosen.any():
         shown = ", ".join(patterns)
         shown = shown if len(shown) <= 200 else f"{shown[:200]}…"
         raise QuestionError(f"no document matches {shown}; qa status --documents lists them")
-    allowed: Mask = chosen[snapshot.store.passage_documents]
+    ends = np.append(0, np.cumsum([d.passages for d in manifest.documents], dtype=np.int64))
+    allowed: Ranges = ends[ranges_of(chosen)]
     return allowed

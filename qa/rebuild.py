@@ -20,17 +20,17 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from index.builder import build
 from index.encode import Encoder, load_encoder
-from index.errors import BuildError, BuildLocked, SeedQAError, SeedsError, SnapshotError
-from index.layout import IndexPaths
+from index.errors import BuildError, BuildLocked, SeedQAError, SeedsError, SnapshotError, StoreError
+from index.folder import as_catalog, in_force
 from index.load.limits import Limits
 from index.load.walk import walk
-from index.lock import in_force, what_holds
+from index.lock import what_holds
 from index.manifest import AUTO
+from index.opened import Catalog
 from index.records import BuildReport, Progress
-from index.snapshot import current_id, load_manifest, read_origin
 from qa.answer import JsonRecord
+from qa.catalogs import build_into
 from qa.pace import Pace
 
 Loader = Callable[[str, Path, str, Progress], Encoder]
@@ -77,7 +77,7 @@ class _Run:
     """A build's process and what this side remembers of it."""
 
     def __init__(
-        self, seeds: Path, settings: tuple[Path, Path, str, str, str, Limits, Loader], *, before: str, named: bool
+        self, seeds: Path, settings: tuple[Catalog, Path, str, str, str, Limits, Loader], *, before: str, named: bool
     ) -> None:
         """Start the process. Raises BuildError."""
         self.before = before
@@ -150,7 +150,7 @@ class Rebuilder:
 
     def __init__(
         self,
-        index: Path,
+        index: Path | Catalog,
         cache: Path,
         *,
         seeds: Path | None = None,
@@ -166,7 +166,7 @@ class Rebuilder:
         ``model``, ``backend`` and ``search`` are for the first build: later ones keep to those of the snapshot
         in force. ``observe`` is told of the state when a build has begun and has ended; it must not ask this object.
         """
-        self._paths = IndexPaths(index)
+        self._catalog = as_catalog(index)
         self._cache, self._seeds = cache, seeds
         self._made_with = model, backend, search
         self._limits = limits or Limits()
@@ -181,10 +181,10 @@ class Rebuilder:
         if (given := self._seeds) is not None:
             return given
         try:
-            return read_origin(self._paths.snapshot(current_id(self._paths)))
+            return self._catalog.origin(self._catalog.current())
         except SnapshotError as error:
             raise SeedsError(
-                f"the index in {self._paths.root} does not say which documents it was built from; name their folder"
+                f"the index in {self._catalog.name} does not say which documents it was built from; name their folder"
             ) from error
 
     @property
@@ -205,12 +205,12 @@ class Rebuilder:
         folder = self.folder() if seeds is None else seeds
         walk(folder)
         before, model, backend, search = self._in_force()
-        settings = self._paths.root, self._cache, model, backend, search, self._limits, self._load
+        settings = self._catalog, self._cache, model, backend, search, self._limits, self._load
         with self._lock:
             if self._closed:
-                raise BuildError(f"the index in {self._paths.root} is being closed; start again to rebuild it")
+                raise BuildError(f"the index in {self._catalog.name} is being closed; start again to rebuild it")
             if self._state.running:
-                raise BuildLocked(f"the index in {self._paths.root} is being built already; wait for it or cancel it")
+                raise BuildLocked(f"the index in {self._catalog.name} is being built already; wait for it or cancel it")
             self._run = _Run(folder, settings, before=before, named=seeds is not None)
             self._state = BuildState(number=self._state.number + 1, running=True, seeds=str(folder))
             self._observe(self._state)
@@ -265,10 +265,10 @@ class Rebuilder:
 
     def _in_force(self) -> tuple[str, str, str, str]:
         """Return the id of the snapshot in force, and model, backend and way of searching for the next build."""
-        ident = in_force(self._paths)
+        ident = in_force(self._catalog)
         if ident:
-            with suppress(SnapshotError):
-                manifest = load_manifest(self._paths.snapshot(ident))
+            with suppress(SnapshotError, StoreError):
+                manifest = self._catalog.manifest(ident)
                 return ident, manifest.encoder.model, manifest.encoder.backend, manifest.search
         return ident, *self._made_with
 
@@ -309,7 +309,7 @@ class Rebuilder:
         """Return the outcome of a build that has ended, and what went wrong in one line."""
         if last is not None:
             return (FAILED, last) if isinstance(last, str) else (DONE, "")
-        now = in_force(self._paths)
+        now = in_force(self._catalog)
         holds = what_holds(run.before, now)
         if run.cancelled:
             return CANCELLED, f"too late: {holds}" if now != run.before else ""
@@ -339,7 +339,7 @@ class _Speaker:
 
 
 def work(
-    words: Connection, seeds: Path, index: Path, cache: Path,
+    words: Connection, seeds: Path, index: Catalog, cache: Path,
     model: str, backend: str, search: str, limits: Limits, load: Loader,
 ) -> None:  # fmt: skip
     """Build, in a process of its own: says how far it is and then its report, or what went wrong in one line."""
@@ -349,7 +349,7 @@ def work(
         os.nice(NICENESS)  # questions come first
     speaker = _Speaker(words)
     try:
-        speaker.say(build(seeds, index, load(model, cache, backend, speaker), speaker, limits, search))
+        speaker.say(build_into(index, seeds, load(model, cache, backend, speaker), speaker, limits, search))
     except SeedQAError as error:
         speaker.say(_one_line(str(error)))
     except Exception as error:

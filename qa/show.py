@@ -16,8 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from index.compare import Difference
-from index.examine import Finding, Recall
+from index.examine import Recall
 from index.manifest import EXACT, Manifest
+from index.opened import Finding
 from index.records import BuildReport, Skipped, no_progress
 from index.records import Progress as Report
 from qa.answer import Answer, Result, Verification
@@ -44,6 +45,7 @@ _STAGES = {
     "lexical": "Counting words",
     "write": "Writing the snapshot",
     "check": "Checking it",
+    "send": "Sending it",
     "publish": "Putting it in force",
     "ask": "Asking questions",
 }

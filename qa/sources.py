@@ -6,7 +6,7 @@ from index.errors import SourceError
 from index.load.limits import Unreadable
 from index.load.readers import Readers
 from index.load.walk import MAX_BYTES
-from index.snapshot import Snapshot
+from index.opened import OpenSnapshot
 from qa.answer import Citation, Verification
 from qa.citation import Known, is_there, parse_link, source_file, verify_link
 
@@ -17,17 +17,17 @@ class Sources:
     def __init__(self) -> None:
         self._readers = Readers(workers=1)
 
-    def verify(self, snapshot: Snapshot, link: str) -> Verification:
+    def verify(self, snapshot: OpenSnapshot, link: str) -> Verification:
         """Read the source of a citation link anew. Raises CitationError where the link can't be read."""
         known = _known(snapshot, parse_link(link).path)
         return verify_link(link, snapshot.seeds, self._readers, known)
 
-    def verify_known(self, snapshot: Snapshot, citation: Citation) -> Verification:
+    def verify_known(self, snapshot: OpenSnapshot, citation: Citation) -> Verification:
         """Compare the source's hash with that of the file that was indexed; read it anew only where they differ."""
         known = _known(snapshot, citation.source, citation.sha256, citation.location.words)
         return verify_link(citation.link, snapshot.seeds, self._readers, known)
 
-    def draw_page(self, snapshot: Snapshot, link: str, number: int, width: int) -> bytes:
+    def draw_page(self, snapshot: OpenSnapshot, link: str, number: int, width: int) -> bytes:
         """Return page ``number`` of a cited PDF document as PNG, ``width`` pixels wide.
 
         Raises CitationError where the link can't be read, and SourceError where the page can't be drawn or the
@@ -52,7 +52,7 @@ class Sources:
         self._readers.close()
 
 
-def _known(snapshot: Snapshot, path: str, sha256: str = "", place: str = "") -> Known:
+def _known(snapshot: OpenSnapshot, path: str, sha256: str = "", place: str = "") -> Known:
     """Return what a snapshot knows of the source of a citation: its hash, if that is still of the cited content."""
     document = snapshot.store.by_path(path)
     if document is None:

@@ -90,7 +90,7 @@ def test_drawn_questions_are_asked_with_their_passage_and_without(shipped_index:
         asker = Asker(snapshot, real_encoder)
         for question, trial in zip(drawn, trials, strict=True):
             first = snapshot.store.first_sentences[question.passage]
-            assert first <= question.sentence < first + snapshot.sentence_counts[question.passage]
+            assert first <= question.sentence < first + snapshot.store.sentence_counts[question.passage]
             assert (trial.question, [trial.answered]) == (question.text, asker.signals(question.text))
             assert trial.group == snapshot.store.document(int(snapshot.store.passage_documents[question.passage])).path
         nothing = np.zeros(len(snapshot.store.first_sentences), dtype=np.bool_)

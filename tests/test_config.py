@@ -12,7 +12,10 @@ from index.errors import SettingsError
 from qa import config
 from qa.config import Settings, read_settings
 
-NAMES = "seeds, index, cache, model, backend, k, threshold, search, read_seconds, read_memory, read_pages, ocr"
+NAMES = (
+    "seeds, index, cache, model, backend, k, threshold, search, read_seconds, read_memory, read_pages, ocr, workspace, "
+    "milvus_token, milvus_ca, milvus_index"
+)
 
 
 @pytest.fixture
@@ -223,3 +226,11 @@ def test_somebody_elses_broken_project_file_is_left_alone(here: Path) -> None:
 
 def test_an_empty_variable_is_none(here: Path) -> None:
     assert read_settings({"SEEDQA_K": "", "SEEDQA_INDEX": ""}, here) == Settings()
+
+
+def test_an_index_on_a_server_stays_an_address(here: Path) -> None:
+    put(here / "seedqa.toml", 'index = "milvus://db.example/legal"\nworkspace = "work"\nmilvus_ca = "ca.pem"')
+    assert read_settings({"SEEDQA_MILVUS_TOKEN": "secret"}, here) == Settings(
+        index="milvus://db.example/legal", workspace=here / "work", milvus_ca=here / "ca.pem", milvus_token="secret"
+    )
+    assert "secret" not in repr(read_settings({"SEEDQA_MILVUS_TOKEN": "secret"}, here))

@@ -14,6 +14,7 @@ import numpy as np
 from index.analyse import question_terms
 from index.encode import Encoder
 from index.errors import QuestionError
+from index.opened import ranges_of
 from index.records import Progress, no_progress
 from index.snapshot import Snapshot
 from index.vectors import Mask
@@ -64,7 +65,8 @@ class Asker:
         vector = self._encoder.encode_question(question)
         found: list[Signals | None] = []
         for mask in masks:
-            best = rank(self._snapshot, vector, asked, 1, mask) if mask is None or mask.any() else []
+            allowed = None if mask is None else ranges_of(mask)
+            best = rank(self._snapshot, vector, asked, 1, allowed) if mask is None or mask.any() else []
             found.append(assess(self._snapshot, asked, best)[0].signals if best else None)
         return found
 

@@ -10,6 +10,7 @@ from index.encode import Encoder, EncoderInfo
 from index.errors import SeedQAError, SnapshotError
 from index.layout import IndexPaths
 from index.lock import lock
+from index.opened import OpenSnapshot
 from index.records import Progress, no_progress
 from index.snapshot import Snapshot, current_id, open_current, read_origin, restore
 from qa.engine import Index
@@ -104,7 +105,7 @@ def check_folder(folder: Path, origin: Path) -> None:
         raise SeedQAError(f"{folder} holds the index of {held}, which would be replaced; name another folder")
 
 
-def evaluate_index(dataset: Dataset, index: Index, snapshot: Snapshot, progress: Progress = no_progress) -> Outcome:
+def evaluate_index(dataset: Dataset, index: Index, snapshot: OpenSnapshot, progress: Progress = no_progress) -> Outcome:
     """Ask the queries of a data set of an index at hand, whose paths are the ids of its documents.
 
     ``snapshot`` is the one in force in ``index``. Raises SeedQAError where a document is not in the index.
@@ -113,7 +114,7 @@ def evaluate_index(dataset: Dataset, index: Index, snapshot: Snapshot, progress:
     return _measured(bound, index, snapshot.manifest.encoder, progress)
 
 
-def on_index(dataset: Dataset, snapshot: Snapshot) -> Dataset:
+def on_index(dataset: Dataset, snapshot: OpenSnapshot) -> Dataset:
     """Return a data set with the paths under which an index holds its documents, only the relevant ones.
 
     An answer whose words no longer stand at its place is left out and counted.

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from itertools import chain, islice, pairwise, zip_longest
 
 from index.errors import SeedQAError
-from index.store import Store, StoredDocument, StoredPassage
+from index.opened import Passages
+from index.store import StoredDocument, StoredPassage
 from qa.evaluate.squad import Answer, Article, File, Paragraph, Question
 from qa.examples import bare, is_question
 
@@ -100,7 +101,7 @@ class _Draft:
     answer: str
 
 
-def suggest(store: Store) -> File:
+def suggest(store: Passages) -> File:
     """Return a draft, as SQuAD-style JSON keeps it: one paragraph a document, its path as id.
 
     Raises SeedQAError where no rule finds anything to ask.
@@ -141,7 +142,7 @@ def _article(document: StoredDocument, text: str, drafts: Sequence[_Draft]) -> A
     return Article(title=document.title, paragraphs=[paragraph])
 
 
-def _drafts(store: Store, document: StoredDocument) -> list[_Draft]:
+def _drafts(store: Passages, document: StoredDocument) -> list[_Draft]:
     """Return what the rules make of one document, the best first, at most one of a place and EACH in all."""
     statements = list(_statements(store.passages_of(document)))
     english = document.language == "en"

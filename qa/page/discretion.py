@@ -18,6 +18,9 @@ _START = r"(?<![\w.~)/\\-])"
 _PATH = re.compile(_START + r"""(?:[A-Za-z]:[/\\]|\\\\|/(?!/))(?:[^\s'",;()/\\]*[/\\])*([^\s'",;()/\\]+)""")
 """An absolute path, as far as it has no spaces; its group is the last part."""
 
+_SERVER = re.compile(r"milvus(?:\+tls)?://[\w.:\[\]-]+/\w+(?:/\w+)?")
+"""The address of an index on a server."""
+
 _HOLDER = re.compile(r"process \d+ on .+? since \S+ \(.*\)")
 """What index.lock says of the holder of a lock."""
 
@@ -38,7 +41,7 @@ class Discretion:
         """Return a message as it is told: paths relative to a folder that is known, of others the last part."""
         if self._private:
             return text
-        text = _HOLDER.sub("another process", text)
+        text = _SERVER.sub("the index", _HOLDER.sub("another process", text))
         if _PATH.search(text):
             for root, name in self._names():
                 text = re.sub(rf"{_START}{re.escape(root)}(?![\w-])", name.replace("\\", r"\\"), text)

@@ -26,9 +26,9 @@ from uvicorn.config import LOGGING_CONFIG
 
 from index.encode import Encoder
 from index.errors import SeedQAError, SettingsError
-from index.layout import IndexPaths
 from index.load.walk import MAX_BYTES
 from index.records import Progress, no_progress
+from qa.catalogs import configured
 from qa.config import Settings
 from qa.engine import Index
 from qa.guard import Guard, Login
@@ -134,7 +134,7 @@ def run(
         page = create_app(service, max_upload=serving.max_upload, mcp=serving.mcp, root_path=serving.root_path)
         streams = Streams(page.asgi)
         admission = Admission(streams, prefixes=CALLS, queued=page.pending)
-        metrics = watch.count(service, IndexPaths(settings.index), admission) if serving.measured else None
+        metrics = watch.count(service, admission) if serving.measured else None
         probes = Probes(
             admission, check=partial(_look, service.index), ending=lambda: admission.closed, metrics=metrics
         )
@@ -320,16 +320,15 @@ def _opened(
     watch: Watch,
 ) -> Iterator[Service]:
     """Open the index and what changes it, and let go of all when done."""
+    catalog = configured(settings)
     with ExitStack() as stack:
         with progress as report:
-            opened = Index(
-                settings.index, settings.cache, threshold=settings.threshold, encoder=encoder, progress=report
-            )
+            opened = Index(catalog, settings.cache, threshold=settings.threshold, encoder=encoder, progress=report)
         index = stack.enter_context(opened)
         rebuilder = stack.enter_context(
             closing(
                 Rebuilder(
-                    settings.index,
+                    catalog,
                     settings.cache,
                     seeds=settings.seeds,
                     model=settings.model,
@@ -342,10 +341,10 @@ def _opened(
         )
         watcher = None
         if serving.watch:
-            watcher = stack.enter_context(closing(Watcher(rebuilder.folder, rebuilder.refresh, settings.index)))
+            watcher = stack.enter_context(closing(Watcher(rebuilder.folder, rebuilder.refresh, catalog.home.root)))
         yield Service(
             index,
-            IndexPaths(settings.index).root,
+            catalog,
             rebuilder,
             watcher,
             read_only=serving.read_only,

@@ -16,10 +16,9 @@ from typing import Literal
 
 from index.compare import Difference, diff
 from index.errors import NotAllowed, QuestionError, SeedQAError, SeedsError
-from index.layout import IndexPaths
-from index.lock import lock
+from index.folder import as_catalog
+from index.opened import Catalog
 from index.records import Skipped
-from index.snapshot import load_manifest, read_origin, restore, snapshot_ids
 from qa import export
 from qa.answer import Answer, Citation, Context, DocumentStatus, Verification
 from qa.engine import Index
@@ -40,7 +39,7 @@ class Service:
     def __init__(
         self,
         index: Index,
-        root: Path,
+        kept: Path | Catalog,
         rebuilder: Rebuilder,
         watcher: Watcher | None = None,
         *,
@@ -48,7 +47,7 @@ class Service:
         private: bool = True,
         observe: Callable[[Asked], None] = unobserved,
     ) -> None:
-        """Serve ``index``, which is kept in ``root``; ``observe`` is told of every question.
+        """Serve ``index``, which is ``kept`` in a folder or elsewhere; ``observe`` is told of every question.
 
         ``private`` says that only whoever sits at this computer can ask: they may have another folder of it
         indexed, and so read, and are told where things are on it. Others are told the names of folders only.
@@ -56,10 +55,10 @@ class Service:
         self.index = index
         self.read_only = read_only
         self.private = private
-        self._paths = IndexPaths(root)
+        self._catalog = as_catalog(kept)
         self._rebuilder = rebuilder
         self._watcher = watcher
-        self._feedback = Feedback(root)
+        self._feedback = Feedback(self._catalog.home.root)
         self._turns, self._file_turns = Turns(), Turns(FILES_AT_ONCE)
         self._placing = threading.Lock()
         self._observe = observe
@@ -67,11 +66,11 @@ class Service:
 
     def _roots(self) -> Iterator[Path]:
         """Yield the folders of this index that messages may name."""
-        yield self._paths.root
+        yield self._catalog.home.root
         with suppress(SeedQAError):
             yield self._rebuilder.folder()
         with suppress(SeedQAError):
-            yield read_origin(self._paths.snapshot(self.index.manifest.id))
+            yield self._catalog.origin(self.index.manifest.id)
 
     # Asking and reading
 
@@ -247,7 +246,7 @@ class Service:
         manifest = self.index.manifest
         return IndexStatus(
             snapshot=manifest.id,
-            built=_utc(self._paths.snapshot(manifest.id).manifest.stat().st_mtime),
+            built=_utc(self.index.built),
             seeds=self.discretion.folder(str(self._rebuilder.folder())),
             documents=manifest.counts.documents,
             passages=manifest.counts.passages,
@@ -264,12 +263,12 @@ class Service:
 
     def _earlier(self, current: str) -> list[EarlierSnapshot]:
         found = []
-        for ident in snapshot_ids(self._paths):
+        for ident in self._catalog.ids():
             if ident == current:
                 continue
             try:
-                documents = load_manifest(self._paths.snapshot(ident)).counts.documents
-                published = _utc(self._paths.snapshot(ident).root.stat().st_mtime)
+                documents = self._catalog.manifest(ident).counts.documents
+                published = _utc(self._catalog.published(ident))
             except (SeedQAError, OSError):
                 continue  # damaged or being pruned: qa doctor tells; there is no way back to it
             found.append(EarlierSnapshot(id=ident, published=published, documents=documents))
@@ -283,7 +282,7 @@ class Service:
             old: Id of the older snapshot; the one before the one in force if empty.
             new: Id of the newer snapshot; the one in force if empty.
         """
-        known = snapshot_ids(self._paths)
+        known = self._catalog.ids()
         newer = new or self.index.manifest.id
         older = old or next((earlier.id for earlier in self._earlier(newer)), "")
         if not older:
@@ -291,7 +290,7 @@ class Service:
         for ident in (older, newer):
             if ident not in known:
                 raise QuestionError(f"no snapshot {ident!r}; expected one of {', '.join(known)}")
-        found = diff(load_manifest(self._paths.snapshot(older)), load_manifest(self._paths.snapshot(newer)))
+        found = diff(self._catalog.manifest(older), self._catalog.manifest(newer))
         return replace(found, settings=tuple(map(self.discretion.line, found.settings)))
 
     # Changing the index
@@ -333,8 +332,7 @@ class Service:
             snapshot: Its id, as "earlier" in the status of the index lists them.
         """
         self._check_changeable()
-        with lock(self._paths, f"restore of {snapshot[:16]}"):
-            restore(self._paths, snapshot)
+        self._catalog.restore(snapshot)
         return self.index_status()
 
     @discreet

@@ -121,7 +121,7 @@ BUSY = "too many calls are waiting already; try again in a moment"
 
 STAGE_NAMES = dict(
     zip(
-        ("prepare", *STAGES),
+        ("prepare", *STAGES[:-1], "send", *STAGES[-1:]),
         (
             "Preparing the model",
             "Finding files",
@@ -130,6 +130,7 @@ STAGE_NAMES = dict(
             "Counting words",
             "Writing the snapshot",
             "Checking it",
+            "Sending it",
             "Putting it in force",
         ),
         strict=True,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from index.layout import IndexPaths
 from qa.page.events import end_log, keep_log, note
 from qa.page.front import Answered
 from qa.page.metrics import CONTENT_TYPE, Load, Metrics, Sources
@@ -25,13 +24,10 @@ class Watch:
         self._questions = questions
         self._metrics: Metrics | None = None
 
-    def count(self, service: Service, paths: IndexPaths, load: Load) -> tuple[Callable[[], bytes], str]:
+    def count(self, service: Service, load: Load) -> tuple[Callable[[], bytes], str]:
         """Count from now on; return what reads the counts, and its type."""
-
-        def built() -> float:
-            return paths.snapshot(service.index.manifest.id).manifest.stat().st_mtime
-
-        sources = Sources(manifest=lambda: service.index.manifest, built=built, build=service.rebuild_status, load=load)
+        index, build = service.index, service.rebuild_status
+        sources = Sources(manifest=lambda: index.manifest, built=lambda: index.built, build=build, load=load)
         self._metrics = Metrics(sources)
         return self._metrics.text, CONTENT_TYPE
 

@@ -13,10 +13,9 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from index.opened import Catalog
 from index.records import BuildReport, Progress
 from qa.answer import JsonRecord
 from qa.catalogs import build_into
+from qa.interrupts import without_interrupts
 from qa.pace import Pace
 
 Loader = Callable[[str, Path, str, Progress], Encoder]
@@ -90,7 +90,7 @@ class _Run:
         self.words, speaker = _SPAWN.Pipe(duplex=False)
         self.process = _SPAWN.Process(target=work, args=(speaker, seeds, *settings), name="build", daemon=True)
         try:
-            with _without_interrupts():
+            with without_interrupts():
                 self.process.start()
         except OSError as error:
             self.words.close()
@@ -126,23 +126,6 @@ class _Run:
         self.words.close()
         known = -code in {item.value for item in signal.Signals}
         return signal.Signals(-code).name if known else f"exit code {code}"
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Keep Ctrl-C from a process that is started here, also while Python is only starting in it.
-
-    The terminal sends it to every process of the group; this one decides what becomes of the build.
-    """
-    if os.name == "nt":  # has no masks to inherit: the worker ignores it once it runs
-        yield
-        return
-    resource_tracker.ensure_running()  # starting it within would unblock the signal
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Rebuilder:

@@ -53,7 +53,7 @@ LAYERS = (
     {*within("milvus", "index")},
     {"index"},
     # qa
-    {"qa.answer", "qa.ranking", "qa.confidence", "qa.pace"},
+    {"qa.answer", "qa.ranking", "qa.confidence", "qa.pace", "qa.interrupts"},
     {"qa.evidence", "qa.rank", "qa.citation", "qa.config", "qa.calibration", "qa.question", "qa.examples",
      "qa.holdings", "qa.export", "qa.feedback", "qa.guard"},
     {"qa.cite", "qa.sources", "qa.catalogs"},
@@ -127,7 +127,7 @@ HOMES = {
     "sklearn": {"qa.calibrate.fit"},
     "scipy": {"qa.evaluate.abstention", "qa.evaluate.compare", "qa.evaluate.measures"},
     "watchfiles": {"qa.watch"},
-    "multiprocessing": {"qa.rebuild"},
+    "multiprocessing": {"qa.rebuild", "qa.interrupts"},
     "ir_measures": {"qa.evaluate.measures", "qa.evaluate.votes"},
     "gradio": {"qa.page.app", "qa.page.endpoints"},
     "fastapi": {"qa.page.app"},

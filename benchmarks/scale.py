@@ -165,7 +165,9 @@ def run(step: str, engine: str, source: Path, questions: Path, path: Path) -> di
     return measured
 
 
-def measure(size: int, engines: Sequence[str], maker: Maker, questions: FloatArray, folder: Path) -> list[dict[str, Any]]:
+def measure(
+    size: int, engines: Sequence[str], maker: Maker, questions: FloatArray, folder: Path
+) -> list[dict[str, Any]]:
     """Measure all engines on the first ``size`` vectors; ``exact`` always, which tells what is right."""
     source, asked = folder / f"{size}.npy", folder / "questions.npy"
     maker.write(source, size)

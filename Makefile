@@ -8,7 +8,7 @@ MINUTES ?= 10
 USERS ?= 50
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: run test test-ray index lint bench-retrieval bench-study bench-speed bench-roofline bench-page bench-load bench-lexical bench-confidence bench-formats bench-peers bench-stores soak screenshots fuzz lock audit sbom wheel clean
+.PHONY: run test test-ray index lint bench-retrieval bench-study bench-speed bench-roofline bench-page bench-load bench-scale bench-lexical bench-confidence bench-formats bench-peers bench-stores soak screenshots fuzz lock audit sbom wheel clean
 
 run: .venv/run
 	@test -f $(INDEX)/CURRENT || $(BIN)/qa build $(SEEDS) --index $(INDEX)
@@ -49,6 +49,10 @@ bench-page: .venv/test
 # The load comes from an environment of its own: what makes it should not lie beside what is tested.
 bench-load: .venv/test .venv-load/done
 	$(BIN)/python -m benchmarks.load $(EVAL) --minutes $(MINUTES) --users $(USERS)
+
+# SIZES="10000 100000" and ENGINES="exact ours hnswlib usearch" choose; ten million take an hour or so and 20 GB of disk.
+bench-scale: .venv/test .venv-scale/done
+	$(BIN)/python -m benchmarks.scale $(EVAL) $(SIZES) $(foreach engine,$(ENGINES),--engine $(engine))
 
 bench-lexical: .venv/test
 	$(BIN)/python -m benchmarks.lexical_engines $(EVAL)
@@ -107,10 +111,15 @@ wheel: .venv/run
 	$(subst .venv,.venv-load,$(BIN))/python -m pip install --quiet --requirement benchmarks/load.txt
 	@touch $@
 
+.venv-scale/done: benchmarks/scale.txt
+	$(PYTHON) -m venv .venv-scale
+	$(subst .venv,.venv-scale,$(BIN))/python -m pip install --quiet --requirement benchmarks/scale.txt
+	@touch $@
+
 .venv/test: .venv/run
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-load .venv-tools .seedqa benchmarks/out build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-load .venv-scale .venv-tools .seedqa benchmarks/out build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,7 @@
 """Search among ten thousand to ten million vectors: latency, recall, memory, disk and build time.
 
-``python -m benchmarks.scale EVAL SIZE ... [--engine NAME ...]`` writes benchmarks/out/scale.json, scale.md and scale.png.
+``python -m benchmarks.scale EVAL SIZE ... [--engine NAME ...]`` writes scale.json, scale.md and
+scale.png into benchmarks/out.
 
 Vectors: those of the distinct sentences of the evaluation texts by the default model, each perturbed again and again
 until there are enough. The noise is normal with the covariance of the sentences themselves, and so strong that two

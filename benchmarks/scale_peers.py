@@ -24,6 +24,7 @@ class Hnswlib:
     """hnswlib, whose index is loaded into memory."""
 
     def build(self, vectors: Any, path: Path) -> None:
+        """Index all vectors and write the index."""
         import hnswlib
 
         index = hnswlib.Index(space="ip", dim=vectors.shape[1])
@@ -33,6 +34,7 @@ class Hnswlib:
         index.save_index(str(path))
 
     def open(self, path: Path, count: int, dimension: int) -> None:
+        """Open a written index of ``count`` vectors to be searched."""
         import hnswlib
 
         self._index = hnswlib.Index(space="ip", dim=dimension)
@@ -40,6 +42,7 @@ class Hnswlib:
         self._index.set_ef(LOOKED_AT)
 
     def search(self, question: Any, count: int) -> Any:
+        """Return the rows that are nearest to a question."""
         return self._index.knn_query(question[None, :], k=count, num_threads=1)[0][0]
 
 
@@ -47,6 +50,7 @@ class Usearch:
     """usearch, whose index is mapped."""
 
     def build(self, vectors: Any, path: Path) -> None:
+        """Index all vectors and write the index."""
         from usearch.index import Index
 
         index = Index(
@@ -59,12 +63,15 @@ class Usearch:
         index.save(str(path))
 
     def open(self, path: Path, count: int, dimension: int) -> None:
+        """Open a written index of ``count`` vectors to be searched."""
         from usearch.index import Index
 
         self._index = Index(ndim=dimension, metric="ip", dtype="f16", expansion_search=LOOKED_AT)
         self._index.view(str(path))
+        assert len(self._index) == count
 
     def search(self, question: Any, count: int) -> Any:
+        """Return the rows that are nearest to a question."""
         return self._index.search(question, count, threads=1).keys
 
 

@@ -30,7 +30,7 @@ from index.manifest import AUTO, COMPRESSED, EXACT, Counts, SearchRecord
 from index.vectors import Vectors
 
 COMPRESS_ABOVE = 200_000
-"""Vectors that are compared one and all at most: about 5 ms a question on one core (docs/scale.md)."""
+"""Vectors that are compared one and all at most: by docs/performance.md, 5.5 ms a question on one core."""
 
 RECALL = 0.98
 """Share of the hundred nearest that candidates must find."""

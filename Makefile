@@ -8,7 +8,7 @@ MINUTES ?= 10
 USERS ?= 50
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: run test index lint bench-retrieval bench-study bench-speed bench-roofline bench-page bench-load bench-lexical bench-confidence bench-formats bench-peers soak screenshots fuzz lock audit sbom wheel clean
+.PHONY: run test index lint bench-retrieval bench-study bench-speed bench-roofline bench-page bench-load bench-lexical bench-scale-whole bench-confidence bench-formats bench-peers soak screenshots fuzz lock audit sbom wheel clean
 
 run: .venv/run
 	@test -f $(INDEX)/CURRENT || $(BIN)/qa build $(SEEDS) --index $(INDEX)
@@ -46,6 +46,11 @@ bench-load: .venv/test .venv-load/done
 
 bench-lexical: .venv/test
 	$(BIN)/python -m benchmarks.lexical_engines $(EVAL)
+
+# SIZES are sentences; ten million take an hour at most and 40 GB of disk, in the folder that TMPDIR names.
+bench-scale-whole: SIZES = 100000 1000000
+bench-scale-whole: .venv/test
+	$(BIN)/python -m benchmarks.scale_whole $(EVAL) $(SIZES)
 
 bench-confidence: .venv/test
 	$(BIN)/python -m benchmarks.fit_confidence $(EVAL)

@@ -14,8 +14,9 @@ run: .venv/run
 	@test -f $(INDEX)/CURRENT || $(BIN)/qa build $(SEEDS) --index $(INDEX)
 	@$(BIN)/qa serve --index $(INDEX) --port $(PORT)
 
+# Files side by side, each whole in one process; every process holds the model and a server.
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 index: .venv/run
 	$(BIN)/qa build $(SEEDS) --index $(INDEX)
@@ -47,10 +48,10 @@ bench-load: .venv/test .venv-load/done
 bench-lexical: .venv/test
 	$(BIN)/python -m benchmarks.lexical_engines $(EVAL)
 
-# SIZES are sentences; ten million take an hour at most and 40 GB of disk, in the folder that TMPDIR names.
+# SIZES are sentences; ten million need some 30 GB of disk, in the folder that TMPDIR names. SPLIT=1 leaves reading out.
 bench-scale-whole: SIZES = 100000 1000000
 bench-scale-whole: .venv/test
-	$(BIN)/python -m benchmarks.scale_whole $(EVAL) $(SIZES)
+	$(BIN)/python -m benchmarks.scale_whole $(EVAL) $(SIZES) $(if $(SPLIT),--split)
 
 bench-confidence: .venv/test
 	$(BIN)/python -m benchmarks.fit_confidence $(EVAL)

@@ -32,10 +32,11 @@ OUT = Path(__file__).parent / "out"
 
 
 def build_and_open(texts: dict[str, str], scratch: Path, name: str) -> Index:
-    """Build an index of ``texts`` with default settings and open it."""
+    """Build an index of ``texts`` with the settings as they are and open it."""
     settings = read_settings()
     seeds = write_texts(scratch / name / "seeds", texts)
-    build(seeds, scratch / name / "index", load_encoder(settings.model, settings.cache, settings.backend))
+    encoder = load_encoder(settings.model, settings.cache, settings.backend)
+    build(seeds, scratch / name / "index", encoder, search=settings.search)
     return open_index(scratch / name / "index")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from index.compress import write_all_candidates
 from index.encode.protocol import Encoder
 from index.errors import SeedQAError, SeedsError, SnapshotError
 from index.gather import Gathered, gather
@@ -23,7 +24,7 @@ from index.layout import TEMPORARY, IndexPaths, SnapshotPaths, sync, write_synce
 from index.load.limits import Limits
 from index.load.walk import walk
 from index.lock import lock
-from index.manifest import FORMAT, Counts, FileRecord, Manifest, SourceRecord, write_manifest
+from index.manifest import AUTO, FORMAT, Counts, FileRecord, Manifest, SourceRecord, write_manifest
 from index.postings import Tally
 from index.prepare import Encoding, count_terms, recipe
 from index.records import BuildReport, Document, Passage, Progress, SeedFile, Skipped, content_id, no_progress
@@ -50,6 +51,7 @@ def build(
     encoder: Encoder,
     progress: Progress = no_progress,
     limits: Limits | None = None,
+    search: str = AUTO,
 ) -> BuildReport:
     """Read the documents in ``seeds`` and put a snapshot of them in force in ``index``.
 
@@ -58,6 +60,8 @@ def build(
     as it was until the new one is complete; what an interrupted build has read and encoded is used by the next one,
     which removes the rest that was left behind.
 
+    ``search`` says how the nearest vectors will be found: by their number (``auto``), ``exact`` or ``compressed``.
+
     Raises SeedsError where there is nothing to index, BuildLocked while another build runs, and
     BuildError where the index can't be written.
     """
@@ -65,12 +69,14 @@ def build(
     progress("scan", 0, 0)
     files, skipped = walk(seeds)
     bounds = limits or Limits()
-    with begin(seeds, IndexPaths(index), encoder, progress, bounds) as work:
+    with begin(seeds, IndexPaths(index), encoder, progress, bounds, search) as work:
         return work.run(work.read(files), skipped, started)
 
 
 @contextmanager
-def begin(seeds: Path, paths: IndexPaths, encoder: Encoder, progress: Progress, limits: Limits) -> Iterator[Building]:
+def begin(
+    seeds: Path, paths: IndexPaths, encoder: Encoder, progress: Progress, limits: Limits, search: str = AUTO
+) -> Iterator[Building]:
     """Hold the lock of an index, its journal and the snapshot in force for one build."""
     with lock(paths, f"build of {seeds}"):
         remove_leftovers(paths)
@@ -79,7 +85,7 @@ def begin(seeds: Path, paths: IndexPaths, encoder: Encoder, progress: Progress, 
             Journal(paths.journal) as journal,
             Spool(paths.snapshots, previous.store if previous else None) as spool,
         ):
-            yield Building(seeds, paths, encoder, progress, limits, journal, previous, spool)
+            yield Building(seeds, paths, encoder, progress, limits, journal, previous, spool, search)
 
 
 def _previous(paths: IndexPaths) -> Snapshot | None:
@@ -103,6 +109,7 @@ class Building:
         journal: Journal,
         previous: Snapshot | None,
         spool: Spool,
+        search: str,
     ) -> None:
         self.spool = spool
         """Where the documents that are read lie until they are written."""
@@ -114,6 +121,7 @@ class Building:
         self._recipe = recipe(limits)
         self._journal = journal
         self._previous = previous
+        self._search = search
 
     def read(self, files: Sequence[SeedFile]) -> Gathered:
         """Return what ``files`` hold."""
@@ -159,6 +167,7 @@ class Building:
             FORMAT,
             msgspec.json.encode(self._recipe, order="deterministic").decode(),
             self._encoder.info.fingerprint,
+            self._search,
             json.dumps([(source.path, source.sha256) for source in sources]),
             json.dumps([(s.source, s.reason) for s in skipped]),
         )
@@ -190,6 +199,7 @@ class Building:
         ) as vectors:
             write_vectors(scratch.vectors, vectors.sentences(), counts.sentences, dimension)
             write_vectors(scratch.passage_vectors, vectors.passages(), counts.passages, dimension)
+        sentence_search, passage_search = write_all_candidates(scratch, counts, dimension, self._search)
         with Tally(scratch.root, counts.passages) as tally:
             count_terms(tally, self.spool, entries, self._previous, self._progress)
             terms = tally.write(scratch.lexical)
@@ -206,6 +216,9 @@ class Building:
             sources=found.sources,
             skipped=found.skipped,
             files=_synced_files(scratch.root),
+            search=self._search,
+            sentence_search=sentence_search,
+            passage_search=passage_search,
         )
         write_origin(scratch, self._seeds)
         write_synced(scratch.manifest, write_manifest(manifest))

@@ -38,6 +38,8 @@ def diff(old: Manifest, new: Manifest) -> Difference:
 
 
 def _changes(old: Manifest, new: Manifest) -> Iterator[str]:
+    if old.search != new.search:
+        yield f"search: {old.search} → {new.search}"
     for part in ("recipe", "encoder"):
         before = _flat(part, msgspec.to_builtins(getattr(old, part)))
         after = _flat(part, msgspec.to_builtins(getattr(new, part)))

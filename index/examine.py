@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from index.compress import RECALL, measured_recall
 from index.errors import SeedQAError, SnapshotMissing
 from index.intact import damaged_files
 from index.layout import IndexPaths, SnapshotPaths
-from index.snapshot import Snapshot, current_id, load_manifest, read_origin, snapshot_ids
+from index.manifest import EXACT, SearchRecord
+from index.snapshot import Snapshot, current_id, load_manifest, open_current, read_origin, snapshot_ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,42 @@ def examine(index: IndexPaths) -> list[Finding]:
         except SeedQAError as error:
             findings.append(Finding(snapshot=ident, problem=str(error)))
     return findings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """How many of the hundred nearest vectors the snapshot in force finds."""
+
+    of: str
+    """``sentences`` or ``passages``."""
+    search: SearchRecord
+    """As the manifest states it."""
+    found: float
+    """As measured now, with other vectors for questions."""
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with it, in one line, or nothing."""
+        if self.found >= RECALL:
+            return ""
+        return (
+            f"{self.found:.3f} of the nearest {self.of} are found, expected {RECALL}; "
+            "have all compared: qa build --search exact"
+        )
+
+
+def recalls(index: IndexPaths) -> list[Recall]:
+    """Measure against exact search what share of the nearest the snapshot in force finds; takes a while if many."""
+    with open_current(index) as snapshot:
+        made = snapshot.manifest
+        both = (
+            ("sentences", snapshot.vectors, made.sentence_search),
+            ("passages", snapshot.passage_vectors, made.passage_search),
+        )
+        return [
+            Recall(of=of, search=how, found=1.0 if how.kind == EXACT else round(measured_recall(vectors, seed=2), 4))
+            for of, vectors, how in both
+        ]
 
 
 def _miscounts(paths: SnapshotPaths) -> Iterator[str]:

@@ -13,6 +13,7 @@ INDEX/
     vectors.faiss          one row a sentence
     passage_vectors.faiss  one row a passage, read as a whole with its title and headings
     lexical/               BM25+ postings
+    candidates.faiss, passage_candidates.faiss   where to look for the nearest, where they are very many
   unfinished.sqlite        what a build that was interrupted had done already
   feedback.jsonl           judgements of readers, with feedback.lock; no build reads or changes them
   calibration.json         confidence and threshold fitted for this index (qa calibrate); no build changes it
@@ -80,6 +81,16 @@ class SnapshotPaths:
     def passage_vectors(self) -> Path:
         """One vector a passage."""
         return self.root / "passage_vectors.faiss"
+
+    @property
+    def candidates(self) -> Path:
+        """Where to look for the nearest sentences, where they are very many."""
+        return self.root / "candidates.faiss"
+
+    @property
+    def passage_candidates(self) -> Path:
+        """The same for passages."""
+        return self.root / "passage_candidates.faiss"
 
     @property
     def lexical(self) -> Path:

@@ -67,6 +67,27 @@ class Recipe:
     """What one document may cost."""
 
 
+AUTO, EXACT, COMPRESSED = "auto", "exact", "compressed"
+SEARCHES = (AUTO, EXACT, COMPRESSED)
+"""How the nearest vectors are looked for: by size, among all, or by way of candidates."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRecord:
+    """How the nearest of one kind of vectors are found."""
+
+    kind: str
+    """``exact``, or that of the candidates."""
+    lists: int = 0
+    """Into which the vectors are sorted."""
+    probes: int = 0
+    """Lists that are looked into."""
+    factor: int = 0
+    """Candidates whose cosines are computed, for each vector that is wanted."""
+    recall: float = 1.0
+    """Share of the hundred nearest vectors that were found, as measured when it was built (index/compress.py)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """Rows of a snapshot's parts."""
@@ -91,6 +112,10 @@ class Manifest:
     sources: tuple[SourceRecord, ...]
     skipped: tuple[Skipped, ...]
     files: dict[str, FileRecord]
+    search: str
+    """One of SEARCHES, as it was set."""
+    sentence_search: SearchRecord
+    passage_search: SearchRecord
     checksum: str = ""
     """sha256 of this manifest with an empty checksum."""
 

@@ -20,11 +20,12 @@ import numpy as np
 import portalocker
 from numpy.typing import NDArray
 
+from index.candidates import Candidates
 from index.errors import SnapshotDamaged, SnapshotError, SnapshotMissing
 from index.intact import REBUILD, IntactFiles
 from index.layout import TEMPORARY, IndexPaths, SnapshotPaths, replace_file, sync
 from index.lexical import Lexical
-from index.manifest import Manifest, SourceRecord, read_manifest, source_path
+from index.manifest import EXACT, Manifest, SearchRecord, SourceRecord, read_manifest, source_path
 from index.store import Store
 from index.vectors import Vectors
 
@@ -49,11 +50,14 @@ class Snapshot:
         self._manifest_file = self._open.enter_context(_hold(paths))
         try:
             self.manifest = load_manifest(paths)
-            counts, dimension = self.manifest.counts, self.manifest.encoder.dimension
+            counts = self.manifest.counts
             self._files = self._open.enter_context(closing(IntactFiles(paths, self.manifest, thorough=thorough)))
             self.store = self._open.enter_context(closing(Store(paths)))
-            self.vectors = self._vectors(paths.vectors, counts.sentences, dimension)
-            self.passage_vectors = self._vectors(paths.passage_vectors, counts.passages, dimension)
+            made = self.manifest
+            self.vectors = self._vectors(paths.vectors, paths.candidates, counts.sentences, made.sentence_search)
+            self.passage_vectors = self._vectors(
+                paths.passage_vectors, paths.passage_candidates, counts.passages, made.passage_search
+            )
             self.lexical = self._open.enter_context(closing(Lexical(paths.lexical, counts.passages)))
             if len(self.store.first_sentences) != counts.passages:
                 raise SnapshotDamaged(
@@ -65,8 +69,12 @@ class Snapshot:
             self._open.close()
             raise
 
-    def _vectors(self, path: Path, count: int, dimension: int) -> Vectors:
-        return Vectors(path, self._files.file(path), count, dimension)
+    def _vectors(self, path: Path, lists: Path, count: int, search: SearchRecord) -> Vectors:
+        dimension = self.manifest.encoder.dimension
+        found = None
+        if search.kind != EXACT:
+            found = Candidates(lists, self._files.file(lists), count, dimension, search.lists), search
+        return Vectors(path, self._files.file(path), count, dimension, found)
 
     @property
     def sentence_counts(self) -> NDArray[np.int64]:

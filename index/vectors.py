@@ -1,4 +1,4 @@
-"""The vectors of all sentences, searched one and all. The only module that knows FAISS.
+"""The vectors of all sentences: searched one and all, or where they are very many by way of candidates.
 
 Vectors are kept in half precision: half the disk, memory and time of single precision, and no ranking on
 the evaluation sets changes (docs/ranking.md).
@@ -12,7 +12,7 @@ of rows.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,10 +20,12 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from index.candidates import Candidates, Mask, RowArray
 from index.encode.protocol import FloatArray
 from index.errors import SnapshotDamaged
 from index.intact import REBUILD
 from index.layout import synced
+from index.manifest import SearchRecord
 
 # The wrappers that faiss adds in Python take keywords and arrays; its type stubs do not know them.
 _parameters: Any = faiss.SearchParameters
@@ -37,13 +39,17 @@ faiss.omp_set_num_threads(1)
 PRECISION = "fp16"
 _HALF = faiss.ScalarQuantizer.QT_fp16
 
-# What FAISS's reader may be told to make of a file; ours has no vector but the codes, which stay where they are mapped.
-faiss.set_deserialization_vector_byte_limit(2**16)
-faiss.set_deserialization_loop_limit(2**10)
-faiss.set_deserialization_lattice_r2_limit(1)
+__all__ = ["Mask", "RowArray", "Vectors", "write_vectors"]
 
-RowArray = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+BLOCK = 16_384
+"""Vectors taken out at once where all are wanted."""
+
+FEW = 50_000
+"""So many rows at most are compared one and all where only these are allowed; it takes some milliseconds."""
+
+_TOUCHED = 4_096
+"""Rows taken from the mapped file before its pages are let go of: the system maps 64 KiB around each, so that a
+process that answers many questions would seem to hold all the file."""
 
 
 def write_vectors(path: Path, blocks: Iterable[FloatArray], count: int, dimension: int) -> None:
@@ -94,8 +100,17 @@ def _head(count: int, dimension: int) -> bytes:
 class Vectors:
     """One row a sentence, memory-mapped, read-only and thread-safe."""
 
-    def __init__(self, path: Path, file: BinaryIO, count: int, dimension: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        file: BinaryIO,
+        count: int,
+        dimension: int,
+        candidates: tuple[Candidates, SearchRecord] | None = None,
+    ) -> None:
         """Map an index that ``write_vectors`` made, open as ``file``, whose hash was checked; ``path`` is its name.
+
+        ``candidates`` say where to look first; without them all vectors are compared.
 
         Raises SnapshotDamaged where it is of another kind or size than expected: FAISS's reader is not called then.
         """
@@ -111,12 +126,42 @@ class Vectors:
         whole = np.frombuffer(mapped, dtype=np.uint8)
         self._index: Any = faiss.read_index(_reader(faiss.swig_ptr(whole), len(whole)))
         self._codes: NDArray[np.uint8] = whole[len(head) :].reshape(count, size)  # keeps alive what FAISS looks at
+        self._mapped = mapped
+        self._candidates = candidates
+        self._touched = 0
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
+    @property
+    def dimension(self) -> int:
+        """Numbers of a vector."""
+        return int(self._index.d)
+
     def nearest(self, vector: FloatArray, count: int, allowed: Mask | None = None) -> RowArray:
-        """Return the rows with the highest cosine to ``vector``, best first, at most ``count`` of them."""
+        """Return the rows with the highest cosine to ``vector``, best first, at most ``count`` of them.
+
+        Only rows that are ``allowed``, where that is given: one flag each. Ties go to the lower row. By way of
+        candidates a few of them may be missed (the manifest says how many), but none has another cosine than its own.
+        """
+        if self._candidates is None:
+            return self._exactly(vector, count, allowed)
+        return self.by_way_of(*self._candidates, vector, count, allowed)
+
+    def by_way_of(
+        self, lists: Candidates, how: SearchRecord, vector: FloatArray, count: int, allowed: Mask | None = None
+    ) -> RowArray:
+        """Return what ``nearest`` does, with other candidates than those that this was opened with."""
+        if allowed is not None and np.count_nonzero(allowed) <= max(FEW, count * how.factor):
+            rows: RowArray = np.flatnonzero(allowed)
+        elif count * how.factor >= len(self):
+            return self._exactly(vector, count, allowed)
+        else:
+            rows = lists.rows(vector, count * how.factor, how.probes, allowed)
+        return rows[np.argsort(-self.cosines(vector, rows), kind="stable")[:count]]
+
+    def _exactly(self, vector: FloatArray, count: int, allowed: Mask | None) -> RowArray:
+        """Compare all vectors."""
         count = min(count, len(self))
         parameters = None
         if allowed is not None:
@@ -129,11 +174,13 @@ class Vectors:
     def cosines(self, vector: FloatArray, rows: RowArray) -> FloatArray:
         """Return the cosine of ``vector`` with each of ``rows``: shape (len(rows),), float32."""
         found = np.empty(len(rows), dtype=np.float32)
-        if len(rows):  # a small index of these rows alone is quicker than taking them out in single precision
-            few = _empty(self._index.d)
-            few.add_sa_codes(self._codes[rows])
-            values, places = few.search(vector[None, :], len(rows))
-            found[places[0]] = values[0]
+        for first in range(0, len(rows), BLOCK):
+            some = rows[first : first + BLOCK]
+            few = _empty(self.dimension)  # quicker than taking them out in single precision
+            few.add_sa_codes(self._codes[some])
+            values, places = few.search(vector[None, :], len(some))
+            found[first + places[0]] = values[0]
+            self._touch(len(some))
         return found
 
     def take(self, rows: RowArray) -> FloatArray:
@@ -141,4 +188,17 @@ class Vectors:
         if not len(rows):
             return np.zeros((0, self._index.d), dtype=np.float32)
         taken: FloatArray = self._index.reconstruct_batch(rows)
+        self._touch(len(rows))
         return taken
+
+    def blocks(self) -> Iterator[FloatArray]:
+        """Yield all vectors in order, some at a time: shape (at most BLOCK, dimension), float32."""
+        for first in range(0, len(self), BLOCK):
+            yield self.take(np.arange(first, min(first + BLOCK, len(self))))
+
+    def _touch(self, rows: int) -> None:
+        """Note that pages of ``rows`` were looked at, and let go of all when they are many; the system keeps them."""
+        self._touched += rows
+        if self._touched > _TOUCHED and len(self._codes) > _TOUCHED and hasattr(mmap, "MADV_DONTNEED"):
+            self._touched = 0
+            self._mapped.madvise(mmap.MADV_DONTNEED)

@@ -17,6 +17,7 @@ from index.errors import CitationError, QuestionError, SeedQAError, SettingsErro
 from index.layout import IndexPaths
 from index.load.readers import Readers
 from index.load.walk import walk
+from index.manifest import SEARCHES
 from index.snapshot import current_id, load_manifest, read_origin, snapshot_ids
 from qa import calibration_commands, maintenance, show
 from qa.answer import Answer
@@ -58,21 +59,28 @@ def cli() -> None:
 @CACHE
 @click.option("--model", metavar="NAME_OR_PATH", help="A sentence-transformers model: a name or a folder.")
 @click.option("--backend", type=click.Choice(BACKENDS), help="What runs the model.")
+@click.option("--search", type=click.Choice(SEARCHES), help="How the nearest vectors are found; auto goes by size.")
 @JSON
 def build(
-    seeds: Path | None, index: Path | None, cache: Path | None, model: str | None, backend: str | None, as_json: bool
+    seeds: Path | None,
+    index: Path | None,
+    cache: Path | None,
+    model: str | None,
+    backend: str | None,
+    search: str | None,
+    as_json: bool,
 ) -> None:
     """Read the documents in SEEDS and put an index of them in force.
 
     Without SEEDS, the folder that the index was built from is read again. Unchanged documents are not
     encoded again. The index in force answers until the new one is complete.
     """
-    settings = settings_with(seeds=seeds, index=index, cache=cache, model=model, backend=backend)
+    settings = settings_with(seeds=seeds, index=index, cache=cache, model=model, backend=backend, search=search)
     folder = settings.seeds or _built_from(IndexPaths(settings.index))
     walk(folder)  # a wrong folder is told before the model is prepared
     with show.progress(quiet=as_json) as progress:
         encoder = load_encoder(settings.model, settings.cache, settings.backend, progress)
-        report = build_index(folder, settings.index, encoder, progress, settings.limits)
+        report = build_index(folder, settings.index, encoder, progress, settings.limits, settings.search)
     if as_json:
         show.json_line(report)
     else:

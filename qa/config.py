@@ -21,6 +21,7 @@ from platformdirs import user_cache_path, user_config_path, user_data_path
 from index.encode import BACKENDS, DEFAULT_MODEL
 from index.errors import SettingsError
 from index.load.limits import Limits
+from index.manifest import AUTO, SEARCHES
 
 PREFIX = "SEEDQA_"
 MIB = 2**20
@@ -44,6 +45,8 @@ class Settings:
     """Passages in an answer."""
     threshold: float | None = None
     """Confidence below which an answer is "not found"; without one, that of the index's calibration."""
+    search: str = AUTO
+    """How a build decides that the nearest vectors are found: by their number (auto), exact or compressed."""
     read_seconds: float = Limits().seconds
     """How long one document may take to be read."""
     read_memory: int = Limits().memory // MIB
@@ -140,6 +143,8 @@ def _convert(name: str, value: Any, where: str) -> Any:
         raise SettingsError(f"threshold in {where} is {found}, expected a number from 0 to 1")
     if name == "backend" and found not in BACKENDS:
         raise SettingsError(f"backend in {where} is {found!r}, expected {' or '.join(BACKENDS)}")
+    if name == "search" and found not in SEARCHES:
+        raise SettingsError(f"search in {where} is {found!r}, expected {', '.join(SEARCHES[:-1])} or {SEARCHES[-1]}")
     try:
         return Path(found).expanduser() if name in _PATHS else found
     except RuntimeError as error:

@@ -10,7 +10,7 @@ import click
 
 from index.compare import diff
 from index.errors import SeedQAError, SnapshotError
-from index.examine import Finding, examine
+from index.examine import Finding, Recall, examine, recalls
 from index.layout import IndexPaths
 from index.lock import in_force as snapshot_in_force
 from index.lock import lock
@@ -60,16 +60,23 @@ def _threshold(calibrated: InForce, given: float | None) -> str:
 
 @click.command()
 @INDEX
+@click.option("--recall", is_flag=True, help="Measure against exact search how many of the nearest are found, too.")
 @JSON
-def doctor(index: Path | None, as_json: bool) -> int:
+def doctor(index: Path | None, recall: bool, as_json: bool) -> int:
     """Check every hash, count and format version of every snapshot, the calibration and the judgements."""
     paths = IndexPaths(settings_with(index=index).index)
     findings = [*examine(paths), *_miscalibrated(paths), *_misjudged(paths)]
+    measured: list[Recall] = []
+    current = snapshot_in_force(paths)
+    if recall and not any(finding.snapshot == current for finding in findings):
+        measured = recalls(paths)
+        findings.extend(Finding(snapshot=current, problem=one.problem) for one in measured if one.problem)
     checked = snapshot_ids(paths)
     if as_json:
-        show.json_line({"snapshots": checked, "findings": findings})
+        show.json_line({"snapshots": checked, "findings": findings, **({"recall": measured} if recall else {})})
     else:
-        show.findings(checked, findings, snapshot_in_force(paths))
+        show.recalls(measured)
+        show.findings(checked, findings, current)
     return ERROR if findings else OK
 
 

@@ -27,6 +27,7 @@ from index.layout import IndexPaths
 from index.load.limits import Limits
 from index.load.walk import walk
 from index.lock import in_force, what_holds
+from index.manifest import AUTO
 from index.records import BuildReport, Progress
 from index.snapshot import current_id, load_manifest, read_origin
 from qa.answer import JsonRecord
@@ -76,7 +77,7 @@ class _Run:
     """A build's process and what this side remembers of it."""
 
     def __init__(
-        self, seeds: Path, settings: tuple[Path, Path, str, str, Limits, Loader], *, before: str, named: bool
+        self, seeds: Path, settings: tuple[Path, Path, str, str, str, Limits, Loader], *, before: str, named: bool
     ) -> None:
         """Start the process. Raises BuildError."""
         self.before = before
@@ -155,18 +156,19 @@ class Rebuilder:
         seeds: Path | None = None,
         model: str,
         backend: str,
+        search: str = AUTO,
         limits: Limits | None = None,
         load: Loader = load_encoder,
         observe: Callable[[BuildState], None] = lambda _: None,
     ) -> None:
         """Read from ``seeds``, or where it is None from the folder that the snapshot in force was built from.
 
-        ``model`` and ``backend`` are for the first build only: later ones keep to those of the snapshot in force.
-        ``observe`` is told of the state when a build has begun and when it has ended; it must not ask this object.
+        ``model``, ``backend`` and ``search`` are for the first build: later ones keep to those of the snapshot
+        in force. ``observe`` is told of the state when a build has begun and has ended; it must not ask this object.
         """
         self._paths = IndexPaths(index)
         self._cache, self._seeds = cache, seeds
-        self._encoder = model, backend
+        self._made_with = model, backend, search
         self._limits = limits or Limits()
         self._load, self._observe = load, observe
         self._lock = threading.Lock()
@@ -202,8 +204,8 @@ class Rebuilder:
         """
         folder = self.folder() if seeds is None else seeds
         walk(folder)
-        before, model, backend = self._in_force()
-        settings = self._paths.root, self._cache, model, backend, self._limits, self._load
+        before, model, backend, search = self._in_force()
+        settings = self._paths.root, self._cache, model, backend, search, self._limits, self._load
         with self._lock:
             if self._closed:
                 raise BuildError(f"the index in {self._paths.root} is being closed; start again to rebuild it")
@@ -261,14 +263,14 @@ class Rebuilder:
             self._closed = True
         self.cancel()
 
-    def _in_force(self) -> tuple[str, str, str]:
-        """Return the id of the snapshot in force, and the model and backend for the next build."""
+    def _in_force(self) -> tuple[str, str, str, str]:
+        """Return the id of the snapshot in force, and model, backend and way of searching for the next build."""
         ident = in_force(self._paths)
         if ident:
             with suppress(SnapshotError):
-                made_with = load_manifest(self._paths.snapshot(ident)).encoder
-                return ident, made_with.model, made_with.backend
-        return ident, *self._encoder
+                manifest = load_manifest(self._paths.snapshot(ident))
+                return ident, manifest.encoder.model, manifest.encoder.backend, manifest.search
+        return ident, *self._made_with
 
     def _follow(self, run: _Run) -> None:
         """Keep the state up to date with what a build's process says, until it has ended."""
@@ -337,8 +339,9 @@ class _Speaker:
 
 
 def work(
-    words: Connection, seeds: Path, index: Path, cache: Path, model: str, backend: str, limits: Limits, load: Loader
-) -> None:
+    words: Connection, seeds: Path, index: Path, cache: Path,
+    model: str, backend: str, search: str, limits: Limits, load: Loader,
+) -> None:  # fmt: skip
     """Build, in a process of its own: says how far it is and then its report, or what went wrong in one line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.name != "nt":
@@ -346,7 +349,7 @@ def work(
         os.nice(NICENESS)  # questions come first
     speaker = _Speaker(words)
     try:
-        speaker.say(build(seeds, index, load(model, cache, backend, speaker), speaker, limits))
+        speaker.say(build(seeds, index, load(model, cache, backend, speaker), speaker, limits, search))
     except SeedQAError as error:
         speaker.say(_one_line(str(error)))
     except Exception as error:

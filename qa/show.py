@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from index.compare import Difference
-from index.examine import Finding
-from index.manifest import Manifest
+from index.examine import Finding, Recall
+from index.manifest import EXACT, Manifest
 from index.records import BuildReport, Skipped, no_progress
 from index.records import Progress as Report
 from qa.answer import Answer, Result, Verification
@@ -262,6 +262,17 @@ def status(manifest: Manifest, index: str, seeds: str, built: str, threshold: st
     _listing(
         "Notes on indexed files:", [Skipped(source=d.path, reason=note) for d in manifest.documents for note in d.notes]
     )
+
+
+def recalls(measured: Sequence[Recall]) -> None:
+    """Print how many of the nearest vectors are found."""
+    for one in measured:
+        how = one.search
+        if how.kind == EXACT:
+            _out.print(f"{one.of}: all are compared")
+            continue
+        line = f"{one.of}: {one.found:.3f} of the hundred nearest are found, {how.recall:.3f} when it was built "
+        _out.print(f"{line}({how.probes} of {how.lists} lists, {how.factor} candidates for each)", soft_wrap=True)
 
 
 def findings(checked: Sequence[str], found: Sequence[Finding], current: str) -> None:

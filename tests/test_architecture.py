@@ -38,7 +38,8 @@ LAYERS = (
         "index.encode.models", "index.encode.openvino_backend", "index.encode.protocol", "index.encode.quiet",
         "index.encode.tokens", "index.encode.torch_backend", "index.vectors", "index.lexical", "index.store",
         "index.layout", "index.manifest", "index.intact", "index.arrays", "index.aside", "index.known",
-        "index.postings", "index.remembered", "index.spool",
+        "index.postings", "index.remembered", "index.spool", "index.candidates",
+        "index.compress",
     },
     {"index.snapshot", "index.examine", "index.lock", "index.compare", "index.journal"},
     {"index.gather"},
@@ -72,7 +73,7 @@ LAYERS = (
 )  # fmt: skip
 
 HOMES = {
-    "faiss": {"index.vectors"},
+    "faiss": {"index.vectors", "index.candidates", "index.compress"},
     "openvino": {"index.encode.compiled", "index.encode.openvino_backend", "index.encode.convert"},
     "nncf": {"index.encode.convert"},
     "torch": {"index.encode.convert", "index.encode.torch_backend"},

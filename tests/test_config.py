@@ -12,7 +12,7 @@ from index.errors import SettingsError
 from qa import config
 from qa.config import Settings, read_settings
 
-NAMES = "seeds, index, cache, model, backend, k, threshold, read_seconds, read_memory, read_pages, ocr"
+NAMES = "seeds, index, cache, model, backend, k, threshold, search, read_seconds, read_memory, read_pages, ocr"
 
 
 @pytest.fixture

@@ -359,8 +359,8 @@ def test_vectors_that_are_too_few_or_too_many_are_an_error(tmp_path: Path, given
 
 
 def test_the_limits_of_the_reader_are_set() -> None:
-    assert faiss.get_deserialization_vector_byte_limit() == 2**16
-    assert faiss.get_deserialization_loop_limit() == 2**10
+    assert faiss.get_deserialization_vector_byte_limit() == 2**27
+    assert faiss.get_deserialization_loop_limit() == 2**13
     assert faiss.get_deserialization_lattice_r2_limit() == 1
 
 

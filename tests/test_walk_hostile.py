@@ -215,13 +215,17 @@ def test_names_that_are_only_odd_are_read(name: str, tmp_path: Path) -> None:
     assert texts(tmp_path / "index") == {name: "The bridge."}
 
 
-def test_folders_deeper_than_the_system_can_name_are_listed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [0, 5, 100], ids=lambda left: f"{left} left")
+def test_folders_deeper_than_the_system_can_name_are_listed(left: int, tmp_path: Path) -> None:
     put(tmp_path / "a.txt")
+    longest = os.pathconf(tmp_path, "PC_PATH_MAX") - 1
+    first = (longest - left - len(str(tmp_path))) % 201 - 1  # of the longest path, ``left`` characters remain
+    names = ["d" * (first if first > 0 else first + 201), *["d" * 200] * 29]
     here = os.open(tmp_path, os.O_RDONLY)
     try:
-        for _ in range(30):  # beyond the longest path that can be given at once
-            os.mkdir("d" * 200, dir_fd=here)
-            deeper = os.open("d" * 200, os.O_RDONLY, dir_fd=here)
+        for name in names:  # beyond the longest path that can be given at once
+            os.mkdir(name, dir_fd=here)
+            deeper = os.open(name, os.O_RDONLY, dir_fd=here)
             os.close(here)
             here = deeper
     finally:
@@ -229,7 +233,7 @@ def test_folders_deeper_than_the_system_can_name_are_listed(tmp_path: Path) -> N
     try:
         files, skipped = walk(tmp_path)
     finally:
-        shutil.rmtree(tmp_path / ("d" * 200))
+        shutil.rmtree(tmp_path / names[0])
     assert files == [SeedFile(path="a.txt", bytes=1)]
     assert [s.reason for s in skipped] == ["folder can't be read (File name too long)"]
 

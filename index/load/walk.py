@@ -135,10 +135,10 @@ def _closed(folder: Path) -> str:
     try:
         if folder.is_symlink() or folder.resolve() != folder:  # a junction is no link to Python 3.11
             return "link to a folder"
+        if (folder / "build.lock").is_file() and (folder / "snapshots").is_dir():
+            return "an index of SeedQA"
     except (OSError, RuntimeError) as error:  # such as a path longer than the system takes
         return f"folder can't be read ({getattr(error, 'strerror', None) or error})"
-    if (folder / "build.lock").is_file() and (folder / "snapshots").is_dir():
-        return "an index of SeedQA"
     return _odd_name(folder.name, "folder")
 
 

@@ -335,6 +335,7 @@ def _opened(
                     model=settings.model,
                     backend=settings.backend,
                     limits=settings.limits,
+                    search=settings.search,
                     observe=watch.build,
                 )
             )

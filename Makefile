@@ -8,7 +8,7 @@ MINUTES ?= 10
 USERS ?= 50
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: run test test-ray index lint bench-retrieval bench-study bench-speed bench-roofline bench-page bench-load bench-scale bench-lexical bench-confidence bench-formats bench-peers bench-stores soak screenshots fuzz lock audit sbom wheel clean
+.PHONY: run test test-ray index lint bench-retrieval bench-study bench-speed bench-roofline bench-page bench-load bench-scale bench-scale-whole bench-lexical bench-confidence bench-formats bench-peers bench-stores soak screenshots fuzz lock audit sbom wheel clean
 
 run: .venv/run
 	@test -f $(INDEX)/CURRENT || $(BIN)/qa build $(SEEDS) --index $(INDEX)
@@ -56,6 +56,11 @@ bench-scale: .venv/test .venv-scale/done
 
 bench-lexical: .venv/test
 	$(BIN)/python -m benchmarks.lexical_engines $(EVAL)
+
+# SIZES are sentences; ten million need some 30 GB of disk, in the folder that TMPDIR names. SPLIT=1 leaves reading out.
+bench-scale-whole: SIZES = 100000 1000000
+bench-scale-whole: .venv/test
+	$(BIN)/python -m benchmarks.scale_whole $(EVAL) $(SIZES) $(if $(SPLIT),--split)
 
 bench-confidence: .venv/test
 	$(BIN)/python -m benchmarks.fit_confidence $(EVAL)

@@ -7,8 +7,8 @@ The corpus: documents of about 200 sentences, paragraphs of five. Lengths of sen
 those of the evaluation texts; one word in fifty is a made-up name, of which the longer a corpus is the more it has.
 The vectors: encoding ten million sentences takes hours, so the encoder of the build returns for each text the vector of
 a real sentence, perturbed, both chosen by the text's digest. Questions are encoded by the real model. All that a build
-does but running the model is real; of more than SPLIT_ITSELF sentences, documents are handed over as they come out
-of the splitter, for reading and splitting that many takes hours, too.
+does but running the model is real; of more than SPLIT_ITSELF sentences, or with ``--split`` of any number, documents
+are handed over as they come out of the splitter, for reading and splitting that many takes hours, too.
 """
 
 from __future__ import annotations
@@ -187,8 +187,8 @@ def watched(peaks: dict[str, int]) -> Iterator[None]:
         watch.join()
 
 
-def measured_build(folder: Path, count: int, eval_folder: Path) -> dict[str, Any]:
-    """Make a corpus of ``count`` documents and build an index of it."""
+def measured_build(folder: Path, count: int, eval_folder: Path, *, whole: bool) -> dict[str, Any]:
+    """Make a corpus of ``count`` documents and build an index of it: ``whole``, or from documents that are split."""
     texts = Texts(eval_folder)
     encoder = LookedUp(real_encoder(), texts.sentences)
     stages: dict[str, float] = {}
@@ -206,7 +206,6 @@ def measured_build(folder: Path, count: int, eval_folder: Path) -> dict[str, Any
             peak_of[stage] = max(peak_of.get(stage, 0), memory()["anonymous"])
             print(f"{stage} {done} of {total}, {memory()}", file=sys.stderr, flush=True)
 
-    whole = count * DOCUMENT <= SPLIT_ITSELF
     if whole:
         for number in range(count):
             file = folder / "seeds" / path_of(number)
@@ -303,9 +302,11 @@ def spread(times: Sequence[float]) -> dict[str, float]:
     return {"p50": round(statistics.median(times), 2), "p95": round(float(np.percentile(array, 95)), 2)}
 
 
-def child(step: str, folder: Path, size: int, eval_folder: Path) -> Any:
+def child(step: str, folder: Path, size: int, given: argparse.Namespace) -> Any:
     """Run one step in a process of its own, which says on its last line what it has measured."""
-    command = [sys.executable, "-m", "benchmarks.scale_whole", str(eval_folder), str(size), "--child", step]
+    command = [sys.executable, "-m", "benchmarks.scale_whole", str(given.eval), str(size), "--child", step]
+    if given.split:
+        command.append("--split")
     done = subprocess.run([*command, "--folder", str(folder)], stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -315,10 +316,13 @@ def main() -> None:
     parser.add_argument("eval", type=Path)
     parser.add_argument("sizes", type=int, nargs="+", help="sentences")
     parser.add_argument("--folder", type=Path, help="where the indexes are made and left; else a temporary one")
+    parser.add_argument("--split", action="store_true", help="hand over documents that are split already")
     parser.add_argument("--child", choices=["build", "ask"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child == "build":
-        print(json.dumps(measured_build(given.folder, given.sizes[0] // DOCUMENT, given.eval)))
+        count = given.sizes[0] // DOCUMENT
+        whole = not given.split and given.sizes[0] <= SPLIT_ITSELF
+        print(json.dumps(measured_build(given.folder, count, given.eval, whole=whole)))
         return
     if given.child == "ask":
         print(json.dumps(measured_questions(given.folder, given.eval)))
@@ -329,8 +333,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as scratch:
             folder = (given.folder or Path(scratch)) / str(size)
             folder.mkdir(parents=True, exist_ok=True)
-            built = child("build", folder, size, given.eval)
-            found[str(size)] = {"build": built, "ask": child("ask", folder, size, given.eval)}
+            built = child("build", folder, size, given)
+            found[str(size)] = {"build": built, "ask": child("ask", folder, size, given)}
         text = json.dumps(found, indent=1)
         (OUT / "scale_whole.json").write_text(text + "\n", "utf-8")
     print(text)

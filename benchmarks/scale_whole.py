@@ -268,6 +268,7 @@ def measured_questions(folder: Path, eval_folder: Path) -> dict[str, Any]:
     opened: Index = open_index(folder / "index", encoder=encoder)
     openings.append(round(time.monotonic() - started, 3))
     snapshot = opened._held.snapshot
+    assert isinstance(snapshot, Snapshot)
     words, nearest = Timed(), Timed()
     words.around(snapshot.lexical, "best", "scores_of", "idf")
     nearest.around(snapshot.vectors, "nearest", "cosines")

@@ -42,7 +42,7 @@ from index.layout import IndexPaths
 from index.load.limits import Limits
 from index.manifest import SourceRecord
 from index.records import BuildReport, Document, Passage, Places, Progress, Sentence, no_progress
-from index.snapshot import current_id, open_current
+from index.snapshot import Snapshot, current_id, open_current
 from qa import Index, open_index
 from qa.config import read_settings
 

@@ -50,7 +50,8 @@ _SAMPLE = 3 * 2**16
 """Vectors that centroids are learnt on at most, 24 for each of 8,192."""
 _A_LIST = 32
 _ROUNDS = 8
-_PARTS = 16
+_PART = 2**18
+"""Vectors whose codes are sorted in memory at a time, about."""
 _ROUNDING = np.float32(1e-6)
 """By so much may two ways of computing a cosine differ."""
 
@@ -182,10 +183,11 @@ def _write(path: Path, vectors: Vectors, centroids: FloatArray, bars: _Bars) -> 
     index, size = empty_lists(centroids), code_bytes(dimension)
     record = np.dtype([("list", "<u2"), ("row", "<i8"), ("code", "u1", (size,))])
     lengths = np.zeros(lists, dtype="<u8")
-    bounds = np.linspace(0, lists, _PARTS + 1).astype(np.int64)
+    count = min(-(-len(vectors) // _PART), lists)
+    bounds = np.linspace(0, lists, count + 1).astype(np.int64)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix=path.name, suffix=TEMPORARY, dir=path.parent)))
-        parts = [stack.enter_context((folder / str(number)).open("w+b")) for number in range(_PARTS)]
+        parts = [stack.enter_context((folder / str(number)).open("w+b")) for number in range(count)]
         first = 0
         for block in vectors.blocks():
             found = np.empty(len(block), dtype=record)

@@ -156,7 +156,7 @@ def test_the_same_bytes_in_every_process_and_with_any_number_of_threads(
         command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", SCRIPT, str(tmp_path / name)]
         inherited = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
         found.add(subprocess.run(command, env=inherited, capture_output=True, text=True, check=True).stdout)
-    monkeypatch.setattr(compress, "_PARTS", 3)
+    monkeypatch.setattr(compress, "_PART", 700)
     (tmp_path / "here").mkdir()
     opened(tmp_path / "here", clustered())
     found.add(hashlib.sha256((tmp_path / "here" / "candidates.faiss").read_bytes()).hexdigest() + "\n")

@@ -49,7 +49,7 @@ class Pace:
     def left(self) -> float:
         """Seconds that the stage still takes at this pace; 0 where that is not known."""
         rate = self.rate
-        return max(self._total - self._told[-1][1], 0) / rate if rate and self._total else 0.0
+        return round(max(self._total - self._told[-1][1], 0) / rate, 1) if rate and self._total else 0.0
 
 
 def time_left(seconds: float) -> str:

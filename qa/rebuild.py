@@ -265,9 +265,8 @@ class Rebuilder:
                 if isinstance(word, tuple):
                     stage, done, total = word
                     pace.tell(stage, done, total)
-                    left = round(pace.left, 1)
                     with self._lock:
-                        self._state = replace(self._state, stage=stage, done=done, total=total, left=left)
+                        self._state = replace(self._state, stage=stage, done=done, total=total, left=pace.left)
                 else:
                     last = word
         wait([run.process.sentinel], GRACE)

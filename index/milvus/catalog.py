@@ -147,7 +147,7 @@ class MilvusCatalog:
         here already is only put in force. Raises StoreError, BuildLocked and SnapshotDamaged; whatever fails leaves
         the snapshot in force as it was.
         """
-        with lock(self.home, f"send to {self.name}"), Snapshot(snapshot) as opened:
+        with lock(self.home, f"send to {self.name}"), Snapshot(snapshot, thorough=True) as opened:
             self._sweep()
             generation = next((g for g in self._complete() if g.ident == opened.id), None)
             if generation is None or list(self._problems(generation)):

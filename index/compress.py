@@ -29,7 +29,7 @@ from index.layout import TEMPORARY, SnapshotPaths, synced
 from index.manifest import AUTO, COMPRESSED, EXACT, Counts, SearchRecord
 from index.vectors import Vectors
 
-COMPRESS_ABOVE = 200_000
+COMPRESS_ABOVE = 100_000
 """Vectors that are compared one and all at most: by docs/performance.md, 5.5 ms a question on one core."""
 
 RECALL = 0.98
@@ -148,8 +148,8 @@ def _recall(
 
 
 def _lists(count: int) -> int:
-    """Return how many lists ``count`` vectors are sorted into: near four times the root, a power of two if they can."""
-    wanted: int = 2 ** round(math.log2(4 * math.sqrt(count)))
+    """Return how many lists ``count`` vectors are sorted into: four times the root, rounded up to a power of two."""
+    wanted: int = 2 ** math.ceil(math.log2(4 * math.sqrt(count)))
     return min(wanted, count, MOST_LISTS)
 
 

@@ -1,8 +1,8 @@
 """hnswlib and usearch on the vectors of benchmarks/scale.py; run by it with an environment of their own.
 
-``python benchmarks/scale_peers.py ENGINE VECTORS QUESTIONS COUNT FOLDER`` builds in that engine, searches question by
-question on one thread, and prints a line of JSON. Both take the same parameters: 16 links a vector, 200 looked at
-while building and while searching. usearch keeps half precision, as we do; hnswlib has single precision alone.
+``python benchmarks/scale_peers.py STEP ENGINE VECTORS QUESTIONS COUNT PATH`` builds in that engine, or searches
+question by question on one thread, and prints a line of JSON. Both take the same parameters: 16 links a vector, 200
+looked at while building and while searching. usearch keeps half precision, as we do; hnswlib has single precision.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ from index.spool import Entry, Spool
 from index.store import write_store
 from index.vectors import write_vectors
 
-STAGES = ("scan", "load", "encode", "lexical", "write", "check", "publish")
+STAGES = ("scan", "load", "encode", "sort", "lexical", "write", "check", "publish")
 """The stages of a build, in order, as progress names them."""
 
 
@@ -58,10 +58,9 @@ def build(
     """Read the documents in ``seeds`` and put a snapshot of them in force in ``index``.
 
     Files are read in separate processes under ``limits``, so that a bad one affects no other, here or wherever
-    ``engine`` has them; the snapshot does not depend on that. Unchanged
-    documents and sentences keep the vectors of the previous snapshot. Whatever happens, the snapshot in force stays
-    as it was until the new one is complete; what an interrupted build has read and encoded is used by the next one,
-    which removes the rest that was left behind.
+    ``engine`` has them; the snapshot does not depend on that. Unchanged documents and sentences keep the vectors of
+    the previous snapshot. Whatever happens, the snapshot in force stays as it was until the new one is complete; what
+    an interrupted build has read and encoded is used by the next one, which removes the rest that was left behind.
 
     ``search`` says how the nearest vectors will be found: by their number (``auto``), ``exact`` or ``compressed``.
 
@@ -217,7 +216,7 @@ class Building:
         ) as vectors:
             write_vectors(scratch.vectors, vectors.sentences(), counts.sentences, dimension)
             write_vectors(scratch.passage_vectors, vectors.passages(), counts.passages, dimension)
-        sentence_search, passage_search = write_all_candidates(scratch, counts, dimension, self._search)
+        sentence_search, passage_search = write_all_candidates(scratch, counts, dimension, self._search, self._progress)
         with Tally(scratch.root, counts.passages) as tally:
             count_terms(tally, self.spool, entries, self._previous, self._progress)
             terms = tally.write(scratch.lexical)

@@ -22,16 +22,18 @@ from index.encode.protocol import FloatArray
 from index.errors import SnapshotDamaged
 from index.intact import REBUILD
 
-COMPRESSED = "ivf-rabitq-1"
+KIND = "ivf-rabitq-1"
 """The kind, as the manifest names it: raised when the same vectors would be compressed otherwise."""
 
 MOST_LISTS = 8_192
 """More would find the same with fewer codes, but sorting ten million vectors into them would take longer than
 all else (docs/scale.md)."""
 
-# What FAISS's reader may be told to make of a file: centroids as large as those of 4,096 numbers each; codes of vectors
-# and lists stay where they are mapped.
-faiss.set_deserialization_vector_byte_limit(MOST_LISTS * 4 * 4_096)
+MOST_BYTES = MOST_LISTS * 4 * 4_096
+"""Size of centroids at most: where vectors have more than 4,096 numbers, there are fewer lists."""
+
+# What FAISS's reader may be told to make of a file: centroids; codes of vectors and lists stay where they are mapped.
+faiss.set_deserialization_vector_byte_limit(MOST_BYTES)
 faiss.set_deserialization_loop_limit(MOST_LISTS)
 faiss.set_deserialization_lattice_r2_limit(1)
 
@@ -103,7 +105,10 @@ class Candidates:
                 f"{path} does not hold candidates for {count} vectors of {dimension} numbers in {lists} lists; "
                 f"{REBUILD}"
             )
-        self._index: Any = faiss.read_index(_untyped.ZeroCopyIOReader(faiss.swig_ptr(whole), len(whole)))
+        try:
+            self._index: Any = faiss.read_index(_untyped.ZeroCopyIOReader(faiss.swig_ptr(whole), len(whole)))
+        except RuntimeError as error:
+            raise SnapshotDamaged(f"{path} can't be read as candidates ({error}); {REBUILD}") from error
         self._whole = whole  # keeps alive what FAISS looks at
 
     def rows(self, vector: FloatArray, count: int, probes: int, allowed: Mask | None = None) -> RowArray:
@@ -125,7 +130,8 @@ class Candidates:
         if allowed is not None and found[0, -1] < 0 and parameters.nprobe < self._index.nlist:
             parameters.nprobe = self._index.nlist
             _, found = self._index.search(vector[None, :], count, params=parameters)
-        rows: RowArray = np.sort(found[0][found[0] >= 0])
-        if len(rows) and rows[-1] >= self._count:
-            raise SnapshotDamaged(f"{self._path} names vector {rows[-1]} of {self._count}; {REBUILD}")
+        rows: RowArray = np.sort(found[0][found[0] != -1])  # -1 stands where there are no more
+        if len(rows) and not 0 <= rows[0] <= rows[-1] < self._count:
+            wrong = rows[0] if rows[0] < 0 else rows[-1]
+            raise SnapshotDamaged(f"{self._path} names vector {wrong} of {self._count}; {REBUILD}")
         return rows

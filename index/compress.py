@@ -1,7 +1,8 @@
 """Making the candidates of very many vectors (candidates.py), and measuring how many of the nearest they find.
 
-Memory does not grow with the vectors: the lists' centroids are learnt on a sample, and vectors are taken in blocks,
-twice: once to find the list and the code of each, which are kept on disk, once more to bring these in order.
+Memory hardly grows with the vectors: the lists' centroids are learnt on a sample, vectors are taken in blocks to find
+the list and the code of each, which go to disk, and these are brought in order part by part. Only where very many
+vectors are nearly the same, so that one list has them all, is a part as large as they are.
 The same vectors give the same bytes, whatever the number of threads.
 """
 
@@ -22,15 +23,15 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from index.candidates import COMPRESSED as KIND
-from index.candidates import MOST_LISTS, Candidates, RowArray, code_bytes, empty_lists, head
+from index.candidates import KIND, MOST_BYTES, MOST_LISTS, Candidates, RowArray, code_bytes, empty_lists, head
 from index.encode.protocol import FloatArray
 from index.layout import TEMPORARY, SnapshotPaths, synced
 from index.manifest import AUTO, COMPRESSED, EXACT, Counts, SearchRecord
+from index.records import Progress, no_progress
 from index.vectors import Vectors
 
 COMPRESS_ABOVE = 100_000
-"""Vectors that are compared one and all at most: by docs/performance.md, 5.5 ms a question on one core."""
+"""Vectors that are compared one and all at most: of more, candidates take less than half the time (docs/scale.md)."""
 
 RECALL = 0.98
 """Share of the hundred nearest that candidates must find."""
@@ -57,23 +58,24 @@ _ROUNDING = np.float32(1e-6)
 
 
 def write_all_candidates(
-    paths: SnapshotPaths, counts: Counts, dimension: int, search: str
+    paths: SnapshotPaths, counts: Counts, dimension: int, search: str, progress: Progress = no_progress
 ) -> tuple[SearchRecord, SearchRecord]:
     """Write the candidates of the sentences and passages of a snapshot whose vectors are written.
 
     Returns how both are to be searched; the rest is as ``write_candidates`` says.
     """
+    progress("sort", 0, 0)
     done = []
     for path, lists, count in (
         (paths.vectors, paths.candidates, counts.sentences),
         (paths.passage_vectors, paths.passage_candidates, counts.passages),
     ):
         with path.open("rb") as file:
-            done.append(write_candidates(lists, Vectors(path, file, count, dimension), search))
+            done.append(write_candidates(lists, Vectors(path, file, count, dimension), search, progress))
     return done[0], done[1]
 
 
-def write_candidates(path: Path, vectors: Vectors, search: str) -> SearchRecord:
+def write_candidates(path: Path, vectors: Vectors, search: str, progress: Progress = no_progress) -> SearchRecord:
     """Write the candidates of ``vectors`` into the new file ``path``, or nothing where all are to be compared.
 
     ``search`` is one of ``index.manifest.SEARCHES``. Returns how the nearest will be found, with the recall that was
@@ -85,12 +87,12 @@ def write_candidates(path: Path, vectors: Vectors, search: str) -> SearchRecord:
     centroids = _centroids(vectors)
     questions = questions_like(vectors, seed=1)
     bars = _Bars(questions, len(vectors))
-    _write(path, vectors, centroids, bars)
+    _write(path, vectors, centroids, bars, progress)
     with path.open("rb") as file:
         found = Candidates(path, file, len(vectors), vectors.dimension, len(centroids))
     for probes, factor in WAYS:
         way = SearchRecord(kind=KIND, lists=len(centroids), probes=min(probes, len(centroids)), factor=factor)
-        share = _recall(vectors, partial(vectors.by_way_of, found, way), questions, bars)
+        share = float(_shares(vectors, partial(vectors.by_way_of, found, way), questions, bars).mean())
         if share >= RECALL:
             return replace(way, recall=round(share, 4))
     del found  # a file that is mapped can't be removed everywhere
@@ -109,13 +111,17 @@ def questions_like(vectors: Vectors, seed: int) -> FloatArray:
     return _unit(_unit(vectors.take(rows)) + _unit(noise) * np.float32((1 / NEARNESS**2 - 1) ** 0.5))
 
 
-def measured_recall(vectors: Vectors, seed: int) -> float:
-    """Return the share of the hundred nearest that ``vectors.nearest`` finds, mean over questions drawn by ``seed``."""
+def measured_recall(vectors: Vectors, seed: int) -> tuple[float, float]:
+    """Return the share of the hundred nearest that ``vectors.nearest`` finds, and the standard error of that.
+
+    The share is the mean over questions drawn by ``seed``.
+    """
     questions = questions_like(vectors, seed)
     bars = _Bars(questions, len(vectors))
     for block in vectors.blocks():
         bars.see(block)
-    return _recall(vectors, vectors.nearest, questions, bars)
+    shares = _shares(vectors, vectors.nearest, questions, bars)
+    return float(shares.mean()), float(shares.std() / math.sqrt(len(shares)))
 
 
 class _Bars:
@@ -136,26 +142,26 @@ class _Bars:
         return least
 
 
-def _recall(
+def _shares(
     vectors: Vectors, nearest: Callable[[FloatArray, int], RowArray], questions: FloatArray, bars: _Bars
-) -> float:
-    """Return the share of the nearest that were found. Among equal vectors, either counts."""
-    shares = [
-        float((vectors.cosines(question, nearest(question, DEPTH)) >= least - _ROUNDING).sum())
+) -> NDArray[np.float64]:
+    """Return the share of each question's nearest that were found. Among equal vectors, either counts."""
+    found = [
+        (vectors.cosines(question, nearest(question, DEPTH)) >= least - _ROUNDING).sum()
         for question, least in zip(questions, bars.least(), strict=True)
     ]
-    return sum(shares) / len(shares) / min(DEPTH, len(vectors))
+    return np.array(found) / min(DEPTH, len(vectors))
 
 
-def _lists(count: int) -> int:
+def _lists(count: int, dimension: int) -> int:
     """Return how many lists ``count`` vectors are sorted into: four times the root, rounded up to a power of two."""
     wanted: int = 2 ** math.ceil(math.log2(4 * math.sqrt(count)))
-    return min(wanted, count, MOST_LISTS)
+    return min(wanted, count, MOST_LISTS, MOST_BYTES // (4 * dimension))
 
 
 def _centroids(vectors: Vectors) -> FloatArray:
     """Return the centroids of the lists: shape (lists, dimension), float32, length 1."""
-    count, lists = len(vectors), _lists(len(vectors))
+    count, lists = len(vectors), _lists(len(vectors), vectors.dimension)
     size = min(lists * _A_LIST, _SAMPLE, count)
     within = np.random.default_rng(0).random(size)  # one of every so many, not always the same of them
     sample = vectors.take(((np.arange(size) + within) * (count / size)).astype(np.int64))
@@ -174,10 +180,10 @@ def _centroids(vectors: Vectors) -> FloatArray:
     return np.asarray(centroids, dtype=np.float32)
 
 
-def _write(path: Path, vectors: Vectors, centroids: FloatArray, bars: _Bars) -> None:
+def _write(path: Path, vectors: Vectors, centroids: FloatArray, bars: _Bars, progress: Progress) -> None:
     """Write the file and show all vectors to ``bars``.
 
-    Codes go into parts first, each for some of the lists and small enough to be sorted in memory.
+    Codes go into parts first, each for as many of the lists as the others.
     """
     lists, dimension = centroids.shape
     index, size = empty_lists(centroids), code_bytes(dimension)
@@ -200,6 +206,7 @@ def _write(path: Path, vectors: Vectors, centroids: FloatArray, bars: _Bars) -> 
                 part.write(found[start:end].tobytes())
             bars.see(block)
             first += len(block)
+            progress("sort", first, len(vectors))
         before, after = head(len(vectors), lists, dimension)
         with synced(path) as file:
             file.write(before + centroids.astype("<f4").tobytes() + after + lengths.tobytes())

@@ -52,7 +52,8 @@ class IntactFiles:
         touched since then (remembered.py).
         """
         self._root = paths.root
-        self._remembered = {} if thorough else read_verified(paths)
+        known = read_verified(paths)
+        self._remembered = {} if thorough else known
         self._seen: dict[str, Seen] = {}
         self._records = manifest.files
         self._files: dict[str, BufferedReader] = {}
@@ -66,7 +67,7 @@ class IntactFiles:
         except BaseException:
             self._open.close()
             raise
-        if self._seen != self._remembered and self._seen:
+        if self._seen and self._seen != known:
             write_verified(paths, self._seen)
 
     def _take(self, name: str, record: FileRecord) -> None:

@@ -1,8 +1,8 @@
 """What an unfinished build has done already, so that the next one goes on from there.
 
-One SQLite file beside the snapshots: what each file of the seeds holds, and vectors of the texts of
-documents. It is a cache that
-may be lost or thrown away at any time; a build that ends well removes it, and so does one that found the disk full.
+One SQLite file beside the snapshots: what each file of the seeds holds, and vectors of the texts of documents. It is a
+cache that may be lost or thrown away at any time; a build that ends well removes it, and so does one that found the
+disk full.
 Each value stands behind a digest of itself and its key, so that one that a power cut or a failing disk has altered
 counts as not kept.
 """

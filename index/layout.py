@@ -6,7 +6,6 @@ INDEX/
   snapshots/<id>/
     manifest.json          what the snapshot holds, with the sha256 of every other file
     origin.json            the folder that it was read from; may change
-    verified.json          large files that were found intact, if there are any; may change or go
     passages.sqlite        documents, passages, ranges of sentences
     first_sentences.npy    row of the first sentence of each passage
     passage_documents.npy  row of the document of each passage
@@ -14,6 +13,7 @@ INDEX/
     passage_vectors.faiss  one row a passage, read as a whole with its title and headings
     lexical/               BM25+ postings
     candidates.faiss, passage_candidates.faiss   where to look for the nearest, where they are very many
+  snapshots/<id>.verified.json   large files of it that were found intact, if there are any; may change or go
   unfinished.sqlite        what a build that was interrupted had done already
   feedback.jsonl           judgements of readers, with feedback.lock; no build reads or changes them
   calibration.json         confidence and threshold fitted for this index (qa calibrate); no build changes it
@@ -55,7 +55,7 @@ class SnapshotPaths:
     @property
     def verified(self) -> Path:
         """Which large files were found intact."""
-        return self.root / "verified.json"
+        return self.root.with_name(f"{self.root.name.removesuffix(TEMPORARY)}.verified.json")
 
     @property
     def passages(self) -> Path:

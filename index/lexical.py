@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -109,22 +110,23 @@ class Lexical:
 
         Raises SnapshotDamaged where its parts do not fit each other.
         """
-        try:
-            self._starts: IntArray = open_array(folder / "starts.npy", "<i8")
-            self._passages: NDArray[np.uint32] = open_array(folder / "passages.npy", "<u4")
-            self._frequencies: NDArray[np.uint16] = open_array(folder / "frequencies.npy", "<u2")
-            self._weights: NDArray[np.uint16] = open_array(folder / "weights.npy", "<u2")
-            uri = f"{(folder / 'terms.sqlite').resolve().as_uri()}?mode=ro&immutable=1"
-            self._terms = sqlite3.connect(uri, uri=True, check_same_thread=False)
-            last = self._terms.execute("SELECT row FROM term ORDER BY term DESC LIMIT 1").fetchone()
-        except (ValueError, OSError, sqlite3.Error) as error:
-            raise SnapshotDamaged(f"{folder} can't be read ({error}); rebuild the index: qa build") from error
-        terms = 0 if last is None else int(last[0]) + 1
-        postings = int(self._starts[-1]) if len(self._starts) else -1
-        sizes = {len(array) for array in (self._passages, self._frequencies, self._weights)}
-        if len(self._starts) != terms + 1 or sizes != {postings}:
-            self._terms.close()
-            raise SnapshotDamaged(f"{folder} holds arrays that do not fit each other; rebuild the index: qa build")
+        uri = f"{(folder / 'terms.sqlite').resolve().as_uri()}?mode=ro&immutable=1"
+        with ExitStack() as opening:
+            try:
+                self._terms = opening.enter_context(closing(sqlite3.connect(uri, uri=True, check_same_thread=False)))
+                last = self._terms.execute("SELECT row FROM term ORDER BY term DESC LIMIT 1").fetchone()
+                self._starts: IntArray = open_array(folder / "starts.npy", "<i8")
+                self._passages: NDArray[np.uint32] = open_array(folder / "passages.npy", "<u4")
+                self._frequencies: NDArray[np.uint16] = open_array(folder / "frequencies.npy", "<u2")
+                self._weights: NDArray[np.uint16] = open_array(folder / "weights.npy", "<u2")
+            except (ValueError, OSError, sqlite3.Error) as error:
+                raise SnapshotDamaged(f"{folder} can't be read ({error}); rebuild the index: qa build") from error
+            terms = 0 if last is None else int(last[0]) + 1
+            postings = int(self._starts[-1]) if len(self._starts) else -1
+            sizes = {len(array) for array in (self._passages, self._frequencies, self._weights)}
+            if len(self._starts) != terms + 1 or sizes != {postings}:
+                raise SnapshotDamaged(f"{folder} holds arrays that do not fit each other; rebuild the index: qa build")
+            opening.pop_all()
         self.count = passages
         self._ranges: dict[str, tuple[int, int]] = {}
         self._spare: list[FloatArray] = []
@@ -135,11 +137,13 @@ class Lexical:
         self._terms.close()
 
     def _range(self, term: str) -> tuple[int, int]:
-        """Return where the postings of a term stand; what was asked before is remembered."""
+        """Return where the postings of a term stand; what was found before is remembered."""
         known = self._ranges.get(term)
         if known is None:
             found = self._terms.execute("SELECT row FROM term WHERE term = ?", (term,)).fetchone()
-            known = (0, 0) if found is None else (int(self._starts[found[0]]), int(self._starts[found[0] + 1]))
+            if found is None:
+                return 0, 0
+            known = int(self._starts[found[0]]), int(self._starts[found[0] + 1])
             if len(self._ranges) < REMEMBERED:
                 self._ranges[term] = known
         return known

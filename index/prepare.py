@@ -110,7 +110,8 @@ class Encoding:
         self._spool = spool
         self._entries = entries
         self._encoder = encoder
-        self._previous = previous
+        fits = previous is not None and previous.manifest.encoder.fingerprint == encoder.info.fingerprint
+        self._previous = previous if fits else None  # else it has no vector that could be taken
         self._journal = journal
         self._progress = progress
         self._fingerprint = encoder.info.fingerprint
@@ -141,7 +142,7 @@ class Encoding:
     def _remember_previous(self) -> None:
         """Note the texts of documents of the previous snapshot that changed or went."""
         previous = self._previous
-        if previous is None or previous.manifest.encoder.fingerprint != self._fingerprint:
+        if previous is None:
             return
         unchanged = {entry.at for entry in self._entries if entry.unchanged}
         passages_from = previous.manifest.counts.sentences

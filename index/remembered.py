@@ -1,9 +1,10 @@
 """Which large files of a snapshot were found intact, so that opening it need not read gigabytes again.
 
-``verified.json`` beside the manifest has, of each large file whose sha256 was checked, that sha256 and what the file
+``verified.json`` of a snapshot has, of each large file whose sha256 was checked, that sha256 and what the file
 system said of the file then: inode, size, times of the last change of its content and of anything at all. Whoever
-writes to a file, puts another in its place or copies it changes one of these. What nobody writes, a bit that flips on
-the drive, does not: ``qa doctor``, builds and restores read everything.
+writes to a file, puts another in its place or copies it changes one of these. It lies beside the snapshot's folder,
+whose own time says when the snapshot was published. What nobody writes, a bit that flips on the drive, changes none:
+``qa doctor``, builds and restores read everything.
 """
 
 from __future__ import annotations

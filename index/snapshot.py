@@ -18,7 +18,7 @@ from typing import IO
 import msgspec
 import portalocker
 
-from index.candidates import Candidates
+from index.candidates import KIND, Candidates
 from index.encode.protocol import FloatArray
 from index.errors import SnapshotDamaged, SnapshotError, SnapshotMissing
 from index.intact import REBUILD, IntactFiles
@@ -75,6 +75,8 @@ class Snapshot:
         dimension = self.manifest.encoder.dimension
         found = None
         if search.kind != EXACT:
+            if search.kind != KIND or not 1 <= search.probes <= search.lists or search.factor < 1:
+                raise SnapshotDamaged(f"{self.paths.manifest} names no way of searching that is known; {REBUILD}")
             found = Candidates(lists, self._files.file(lists), count, dimension, search.lists), search
         return Vectors(path, self._files.file(path), count, dimension, found)
 
@@ -306,6 +308,7 @@ def prune(index: IndexPaths, keep: int) -> list[str]:
                 os.replace(root, aside)
                 sync(index.snapshots)
                 shutil.rmtree(aside)
+                index.snapshot(ident).verified.unlink(missing_ok=True)
                 removed.append(ident)
     return removed
 

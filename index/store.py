@@ -10,7 +10,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -173,18 +173,19 @@ class Store:
         """Open what ``write_store`` made and whose hashes were checked; of the passages nothing is read."""
         uri = f"{paths.passages.resolve().as_uri()}?mode=ro&immutable=1"
         at = paths.passages
-        try:
-            self._database = sqlite3.connect(uri, uri=True, check_same_thread=False)
-            last = self._database.execute("SELECT max(row) FROM passage").fetchone()[0]
-            at = paths.first_sentences
-            bounds: NDArray[np.int64] = open_array(at, "<i8")
-            at = paths.passage_documents
-            documents: NDArray[np.int64] = open_array(at, "<i8")
-        except (sqlite3.Error, ValueError, OSError) as error:
-            raise SnapshotDamaged(f"{at} can't be read ({error}); {_REBUILD}") from error
-        if not len(bounds) - 1 == len(documents) == (0 if last is None else last + 1):
-            self._database.close()
-            raise SnapshotDamaged(f"{paths.passages} and the arrays beside it do not fit each other; {_REBUILD}")
+        with ExitStack() as opening:
+            try:
+                self._database = opening.enter_context(closing(sqlite3.connect(uri, uri=True, check_same_thread=False)))
+                last = self._database.execute("SELECT max(row) FROM passage").fetchone()[0]
+                at = paths.first_sentences
+                bounds: NDArray[np.int64] = open_array(at, "<i8")
+                at = paths.passage_documents
+                documents: NDArray[np.int64] = open_array(at, "<i8")
+            except (sqlite3.Error, ValueError, OSError) as error:
+                raise SnapshotDamaged(f"{at} can't be read ({error}); {_REBUILD}") from error
+            if not len(bounds) - 1 == len(documents) == (0 if last is None else last + 1):
+                raise SnapshotDamaged(f"{paths.passages} and the arrays beside it do not fit each other; {_REBUILD}")
+            opening.pop_all()
         self._bounds = bounds
         self.first_sentences: NDArray[np.int64] = bounds[:-1]
         """Row of the first sentence of each passage: shape (passages,), ascending."""

@@ -33,7 +33,7 @@ _bitmap: Any = faiss.IDSelectorBitmap
 _untyped: Any = faiss
 _reader = _untyped.ZeroCopyIOReader
 
-# One thread a question: several questions share the cores, and the encoder's threads are not disturbed.
+# One thread for what the importing thread does; a single question is not spread over threads anyway.
 faiss.omp_set_num_threads(1)
 
 PRECISION = "fp16"
@@ -112,7 +112,7 @@ def cosines(vector: FloatArray, codes: NDArray[np.uint8]) -> FloatArray:
 
 
 class Vectors:
-    """One row a sentence, memory-mapped, read-only and thread-safe."""
+    """One row a sentence, or a passage, memory-mapped, read-only and thread-safe."""
 
     def __init__(
         self,

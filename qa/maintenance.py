@@ -66,7 +66,7 @@ def doctor(index: Path | str | None, recall: bool, as_json: bool) -> int:
     findings = [*catalog.examine(), *_miscalibrated(catalog), *_misjudged(catalog)]
     measured: list[Recall] = []
     current = snapshot_in_force(catalog)
-    if recall and not any(finding.snapshot == current for finding in findings):
+    if recall and current and not any(finding.snapshot == current for finding in findings):
         measured = recalls(catalog.home)
         findings.extend(Finding(snapshot=current, problem=one.problem) for one in measured if one.problem)
     checked = catalog.ids()

@@ -34,7 +34,7 @@ class Pace:
             self._told[-1] = now, done  # a second of work is one entry, however often it is told
         else:
             self._told.append((now, done))
-        while now - self._told[0][0] > WINDOW:
+        while len(self._told) > 2 and now - self._told[0][0] > WINDOW:
             self._told.popleft()
 
     @property

@@ -74,8 +74,8 @@ def _best(store: Passages, rows: RowArray, scores: list[float], k: int) -> list[
 def passages_of_documents(manifest: Manifest, documents: str | Sequence[str] | None) -> Ranges | None:
     """Return the rows of the passages that may answer, or nothing where all may.
 
-    ``documents`` are paths or patterns; a document may answer under each of its names. Raises QuestionError where a
-    pattern matches none.
+    ``documents`` are paths or patterns; a document may answer under each of its names. Raises QuestionError where no
+    document matches any of them.
     """
     if documents is None:
         return None

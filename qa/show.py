@@ -42,6 +42,7 @@ _STAGES = {
     "scan": "Finding files",
     "load": "Reading documents",
     "encode": "Encoding sentences",
+    "sort": "Sorting vectors",
     "lexical": "Counting words",
     "write": "Writing the snapshot",
     "check": "Checking it",

@@ -54,7 +54,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index.known, "RUN", 5)
     monkeypatch.setattr(index.postings, "RUN", 20)
     monkeypatch.setattr(index.postings, "PART", 10)
-    monkeypatch.setattr(index.aside, "IN_MEMORY", 0)
+    monkeypatch.setattr(index.aside, "IN_MEMORY", 1)
 
 
 def test_parts_however_small_give_the_same_snapshot(

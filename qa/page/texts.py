@@ -127,6 +127,7 @@ STAGE_NAMES = dict(
             "Finding files",
             "Reading documents",
             "Encoding sentences",
+            "Sorting vectors",
             "Counting words",
             "Writing the snapshot",
             "Checking it",

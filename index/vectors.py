@@ -47,9 +47,11 @@ BLOCK = 16_384
 FEW = 50_000
 """So many rows at most are compared one and all where only these are allowed; it takes some milliseconds."""
 
-_TOUCHED = 4_096
-"""Rows taken from the mapped file before its pages are let go of: the system maps 64 KiB around each, so that a
-process that answers many questions would seem to hold all the file."""
+_ROOM = 2**29
+"""Bytes of a mapped file that may count as memory of this process; a larger one is let go of before they are more."""
+
+_AROUND = 2**16
+"""Bytes that the system may map with one row that is looked at."""
 
 
 def write_vectors(path: Path, blocks: Iterable[FloatArray], count: int, dimension: int) -> None:
@@ -208,8 +210,8 @@ class Vectors:
             yield self.take(np.arange(first, min(first + BLOCK, len(self))))
 
     def _touch(self, rows: int) -> None:
-        """Note that pages of ``rows`` were looked at, and let go of all when they are many; the system keeps them."""
+        """Note that ``rows`` were looked at, and let go of all pages when these may be many; the system keeps them."""
         self._touched += rows
-        if self._touched > _TOUCHED and len(self._codes) > _TOUCHED and hasattr(mmap, "MADV_DONTNEED"):
+        if self._touched * _AROUND > _ROOM and len(self._mapped) > _ROOM and hasattr(mmap, "MADV_DONTNEED"):
             self._touched = 0
             self._mapped.madvise(mmap.MADV_DONTNEED)

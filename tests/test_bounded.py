@@ -128,7 +128,7 @@ def test_the_memory_of_a_build_does_not_grow_with_its_documents(tmp_path: Path) 
         tracemalloc.stop()
         assert report.sentences > 50 * count
         assert report.reused == 0
-    assert peaks[1] < 1.3 * peaks[0]
+    assert peaks[1] < 1.05 * peaks[0]  # the vectors of 3,600 more sentences alone would be two thirds of the peak
 
 
 class _Forgetful(HashEncoder):

@@ -6,19 +6,23 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from index import build
+from index.encode.protocol import EncoderInfo, FloatArray
 from index.errors import BuildError, BuildLocked, SeedsError
 from index.examine import examine
 from index.layout import IndexPaths
 from index.lock import lock
-from index.records import BuildReport, Skipped
+from index.records import BuildReport, Progress, Skipped
 from index.snapshot import current_id, open_current, snapshot_ids
 from tests.conftest import ROOT, TEXTS
-from tests.fakes import HashEncoder
+from tests.fakes import DIMENSION, HashEncoder
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -250,3 +254,24 @@ def test_a_reader_keeps_its_snapshot_through_ten_builds(built: Path, seeds: Path
             build(seeds, built, encoder)
         assert [p.text for p in held.store.passages_of(held.store.documents[0])] == first
         assert len(held.vectors) == held.manifest.counts.sentences
+
+
+class WideEncoder(HashEncoder):
+    """Another model, of vectors twice as long."""
+
+    @property
+    def info(self) -> EncoderInfo:
+        return replace(super().info, fingerprint="fake-wide", dimension=2 * DIMENSION)
+
+    def encode(self, texts: Sequence[str], progress: Progress) -> FloatArray:
+        return np.tile(super().encode(texts, progress), 2) / np.float32(np.sqrt(2))
+
+
+def test_a_model_of_another_dimension_replaces_the_one_before(built: Path, seeds: Path, tmp_path: Path) -> None:
+    """Also where documents are as they were, have changed or went."""
+    (seeds / "bridge.txt").write_text("The bridge was built in 1902. It carries three lanes.\n", "utf-8")
+    (seeds / "mill.html").unlink()
+    report = build(seeds, built, WideEncoder())
+    assert report.reused == 0
+    build(seeds, tmp_path / "fresh", WideEncoder())
+    assert snapshot_tree(built) == snapshot_tree(tmp_path / "fresh")

@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -25,7 +26,7 @@ from index.errors import SnapshotDamaged
 from index.examine import recalls
 from index.layout import IndexPaths
 from index.manifest import FileRecord, SearchRecord, write_manifest
-from index.snapshot import load_manifest, open_current
+from index.snapshot import current_id, load_manifest, open_current
 from index.vectors import Vectors, write_vectors
 from qa.cli import cli
 from tests.conftest import ROOT
@@ -231,6 +232,12 @@ def test_a_row_that_there_is_not_is_damage(tmp_path: Path) -> None:
     ):
         lists.rows(clustered(1)[0], 500, how.lists)
 
+    path.write_bytes(data[:20_000] + data[20_000:].replace(row.to_bytes(8, "little"), b"\xfe" + b"\xff" * 7))
+    with path.open("rb") as file:
+        lists = Candidates(path, file, COUNT, DIMENSION, how.lists)
+    with pytest.raises(SnapshotDamaged, match=rf"^{path} names vector -2 of {COUNT}; rebuild the index: qa build$"):
+        lists.rows(clustered(1)[0], 500, how.lists)
+
 
 @pytest.fixture
 def compressed(tmp_path: Path, seeds: Path, encoder: HashEncoder) -> Path:
@@ -254,6 +261,27 @@ def test_a_snapshot_states_how_it_is_searched(compressed: Path, seeds: Path, enc
     assert report.snapshot == exact.id != first.id
     assert report.reused == report.sentences
     assert exact.files.items() == {n: r for n, r in first.files.items() if "candidates" not in n}.items()
+
+
+@pytest.mark.parametrize("other", [{"kind": "hnsw"}, {"probes": 0}, {"probes": 10**6}, {"factor": 0}])
+def test_a_way_of_searching_that_is_not_known_is_refused(compressed: Path, other: dict[str, Any]) -> None:
+    paths = IndexPaths(compressed).snapshot(current_id(IndexPaths(compressed)))
+    manifest = load_manifest(paths)
+    way = replace(manifest.sentence_search, **other)
+    paths.manifest.write_bytes(write_manifest(replace(manifest, sentence_search=way, checksum="")))
+    with pytest.raises(SnapshotDamaged) as caught:
+        open_current(IndexPaths(compressed))
+    assert str(caught.value) == (
+        f"{paths.manifest} names no way of searching that is known; rebuild the index: qa build"
+    )
+
+
+def test_the_doctor_tells_of_a_broken_index_also_where_recall_is_asked(compressed: Path) -> None:
+    IndexPaths(compressed).current.write_text("x")
+    said = CliRunner().invoke(cli, ["doctor", "--recall", "--index", str(compressed)], standalone_mode=False)
+    assert said.return_value == 1
+    assert "CURRENT" in said.output
+    assert "nearest" not in said.output
 
 
 def test_a_small_snapshot_has_no_candidates(built: Path) -> None:

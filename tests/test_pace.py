@@ -45,6 +45,15 @@ def test_a_pace_is_that_of_the_last_minute_of_a_stage() -> None:
     assert state(pace) == (0, 0)
 
 
+def test_steps_that_take_longer_than_a_minute_have_a_pace_too() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    for done in range(4):
+        pace.tell("lexical", done, 10)
+        clock.now += 90
+    assert (round(pace.rate, 4), round(pace.left)) == (0.0111, 630)
+
+
 def test_a_pace_that_is_told_often_remembers_little() -> None:
     clock = Clock()
     pace = Pace(clock)

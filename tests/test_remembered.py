@@ -17,7 +17,7 @@ from index.errors import SnapshotDamaged
 from index.examine import examine
 from index.layout import IndexPaths, SnapshotPaths
 from index.lock import lock
-from index.snapshot import current_id, open_current, restore
+from index.snapshot import Snapshot, current_id, open_current, prune, restore, snapshot_ids
 from tests.fakes import HashEncoder
 from tests.test_corruption import flips
 
@@ -131,6 +131,24 @@ def test_where_nothing_can_be_remembered_everything_is_read(
         hashed.clear()
         reopen(built)
         assert len(hashed) == 10
+
+
+def test_what_is_remembered_changes_no_order_of_snapshots(built: Path, seeds: Path, encoder: HashEncoder) -> None:
+    paths = IndexPaths(built)
+    for text in ("Owls hoot.", "Owls sleep."):
+        (seeds / "owl.txt").write_text(text, "utf-8")
+        build(seeds, built, encoder)
+    before = snapshot_ids(paths)
+    for ident in before:
+        paths.snapshot(ident).verified.unlink()
+    for ident in reversed(before):
+        Snapshot(paths.snapshot(ident)).close()
+    assert examine(paths) == []
+    assert snapshot_ids(paths) == before
+    with lock(paths, "prune"):
+        removed = prune(paths, 0)
+    assert removed == before[1:]
+    assert sorted(path.name for path in paths.snapshots.iterdir()) == [before[0], f"{before[0]}.verified.json"]
 
 
 def test_doctor_builds_and_restores_read_everything(

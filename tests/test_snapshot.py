@@ -30,8 +30,15 @@ from tests.fakes import HashEncoder
 FILES = (
     "manifest.json", "origin.json", "passage_vectors.faiss", "passages.sqlite", "vectors.faiss", "lexical/terms.sqlite",
     "lexical/starts.npy", "lexical/passages.npy", "lexical/frequencies.npy", "lexical/weights.npy",
-    "first_sentences.npy", "passage_documents.npy",
+    "first_sentences.npy", "passage_documents.npy", "candidates.faiss", "passage_candidates.faiss",
 )  # fmt: skip
+
+
+@pytest.fixture
+def built(tmp_path: Path, seeds: Path, encoder: HashEncoder) -> Path:
+    """An index with every kind of file that a snapshot can have."""
+    build(seeds, tmp_path / "index", encoder, search="compressed")
+    return tmp_path / "index"
 
 
 def file_of(index: Path, name: str) -> Path:

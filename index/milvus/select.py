@@ -17,7 +17,7 @@ from index.manifest import Counts
 from index.milvus.blobs import Blobs
 from index.milvus.client import Client
 from index.milvus.generation import Generation
-from index.milvus.rows import Scoring, TermRow, scoring_key, term_key, unpack, within
+from index.milvus.rows import Scoring, TermRow, damaged, scoring_key, term_key, unpack, within
 from index.opened import Found, Ranges, RowArray
 from index.vectors import cosines
 
@@ -49,7 +49,8 @@ class ServedSelection:
         asked = list(terms)
         if missing := list(dict.fromkeys(term for term in asked if term not in self._terms)):
             found = self._records.get([term_key(term) for term in missing])
-            rows = {t: unpack(found[k], TermRow) if (k := term_key(t)) in found else _NO_TERM for t in missing}
+            of = self._records.name
+            rows = {t: unpack(found[k], TermRow, of) if (k := term_key(t)) in found else _NO_TERM for t in missing}
             if len(self._terms) < REMEMBERED:
                 self._terms.update(rows)
             return [rows.get(term) or self._terms[term] for term in asked]
@@ -61,11 +62,11 @@ class ServedSelection:
         return idf(self._passages, row.passages)
 
     def candidates(self, vector: FloatArray, terms: Sequence[str], depth: int, allowed: Ranges | None) -> Found:
-        """Return the candidates, as OpenSnapshot says; an approximate index may miss some."""
+        """Return the candidates, as OpenSnapshot says; an approximate index may miss some, and find fewer than asked."""
         asked = [row for row in self.terms(terms) if row.passages]
         rows = self._rows(vector, asked, depth, allowed)
         keys = [scoring_key(row) for row in rows.tolist()]
-        scoring = [unpack(data, Scoring) for data in self._records.need(keys)]
+        scoring = [self._scoring(data) for data in self._records.need(keys)]
         codes = [np.frombuffer(one.codes, dtype=np.uint8).reshape(-1, self._code_size) for one in scoring]
         if not codes:
             none = np.zeros(0, dtype=np.float32)
@@ -78,6 +79,15 @@ class ServedSelection:
             starts=np.append(0, np.cumsum(sizes)[:-1]),
             whole=cosines(vector, np.concatenate([one[-1:] for one in codes])),
         )
+
+    def _scoring(self, data: bytes) -> Scoring:
+        """Return what scores a passage. Raises SnapshotDamaged where its parts are not as long as they should be."""
+        found = unpack(data, Scoring, self._records.name)
+        if not found.codes or len(found.codes) % self._code_size or len(found.terms) != 2 * len(found.weights):
+            raise damaged(self._records.name)
+        if len(found.weights) % 2:
+            raise damaged(self._records.name)
+        return found
 
     def _rows(self, vector: FloatArray, asked: Sequence[TermRow], depth: int, allowed: Ranges | None) -> RowArray:
         """Return the rows of passages that any of the three lists has, ascending; all, where they are no more."""

@@ -13,6 +13,7 @@ import click
 
 from index.encode import BACKENDS, load_encoder
 from index.errors import CitationError, QuestionError, SeedQAError, SettingsError, SnapshotError
+from index.folder import FolderCatalog
 from index.load.readers import Readers
 from index.load.walk import walk
 from index.manifest import SEARCHES

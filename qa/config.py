@@ -34,10 +34,8 @@ class Settings:
 
     seeds: Path | None = None
     """Folder of documents; without one, a rebuild reads the folder that the index was built from."""
-    index: Path | str = field(
-        default_factory=lambda: user_data_path("seedqa", appauthor=False) / "index", repr=False
-    )
-    """Folder of the index, or the address of one on a Milvus server: milvus://host:port/name. It may hold a password."""
+    index: Path | str = field(default_factory=lambda: user_data_path("seedqa", appauthor=False) / "index", repr=False)
+    """Folder of the index, or the address of one on a Milvus server: milvus://host:port/name, maybe with a password."""
     cache: Path = field(default_factory=lambda: user_cache_path("seedqa", appauthor=False))
     """Folder of prepared encoders."""
     model: str = DEFAULT_MODEL

@@ -150,9 +150,8 @@ def _judged(settings: Settings, path: Path | None, k: int) -> Evaluation:
     with Index(configured(settings), settings.cache, threshold=settings.threshold) as opened:
         judgements = feedback.read()
         if not any(judgement.useful for judgement in judgements):
-            raise SeedQAError(
-                f"no passage of {path or configured(settings).name} was marked as an answer yet; mark some on the page: qa serve"
-            )
+            of = path or configured(settings).name
+            raise SeedQAError(f"no passage of {of} was marked as an answer yet; mark some on the page: qa serve")
         return evaluate(lambda question, k: opened.search(question, k=k), judgements, k)
 
 

@@ -97,10 +97,11 @@ class Client:
     def _let_go(self, failed: MilvusClient) -> None:
         """Let go of a connection that failed; one that another thread has made since stays."""
         with self._lock:
-            if self._made is not failed:
-                return
-            self._made = None
-        failed.close()
+            held = self._made is failed
+            if held:
+                self._made = None
+        if held:
+            failed.close()
 
     def _is_held(self, made: MilvusClient) -> bool:
         with self._lock:
@@ -114,7 +115,7 @@ class Client:
         attempt = 0
         while True:
             attempt += 1
-            made = None
+            made: MilvusClient | None = None
             try:
                 made = self._connected()
                 return getattr(made, method)(*arguments, timeout=timeout, **named)
@@ -150,6 +151,8 @@ class Client:
             )
         if isinstance(error, OSError) and error.filename:
             return StoreError(f"{self._address}: {error.filename} can't be read ({error.strerror}); check milvus_ca")
+        if isinstance(error, OSError):
+            return StoreError(f"{self._address}: {method} failed ({error}); check the way to the server")
         why = getattr(error, "message", None) or str(error)
         return StoreError(f"{self._address}: {method} failed on the server ({' '.join(str(why).split())}); see its log")
 
@@ -231,8 +234,8 @@ class Client:
                     raise StoreError(f"{self._address}: index {index} of {name} can't be made; see the server's log")
                 if time.monotonic() > end:
                     raise StoreError(
-                        f"{self._address}: index {index} of {name} is {state} after {LONG:.0f} s; see the server's log, "
-                        "and send it again"
+                        f"{self._address}: index {index} of {name} is {state} after {LONG:.0f} s; see the server's "
+                        "log, and send it again"
                     )
                 time.sleep(_PAUSE)
         self.load(name)
@@ -244,7 +247,7 @@ class Client:
 
     def query(self, name: str, within: str, fields: Sequence[str], *, latest: bool = False) -> list[Row]:
         """Return the rows that a filter lets through, in any order; ``latest`` has those just added with them."""
-        level = {"consistency_level": "Strong"} if latest else {}
+        level: Row = {"consistency_level": "Strong"} if latest else {}
         return list(self.call("query", name, filter=within, output_fields=list(fields), **level))
 
     def search(self, name: str, field: str, vector: object, limit: int, within: str, output: str) -> Iterator[int]:

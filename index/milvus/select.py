@@ -62,7 +62,7 @@ class ServedSelection:
         return idf(self._passages, row.passages)
 
     def candidates(self, vector: FloatArray, terms: Sequence[str], depth: int, allowed: Ranges | None) -> Found:
-        """Return the candidates, as OpenSnapshot says; an approximate index may miss some, and find fewer than asked."""
+        """Return the candidates, as OpenSnapshot says; an approximate index may miss some."""
         asked = [row for row in self.terms(terms) if row.passages]
         rows = self._rows(vector, asked, depth, allowed)
         keys = [scoring_key(row) for row in rows.tolist()]
@@ -83,9 +83,8 @@ class ServedSelection:
     def _scoring(self, data: bytes) -> Scoring:
         """Return what scores a passage. Raises SnapshotDamaged where its parts are not as long as they should be."""
         found = unpack(data, Scoring, self._records.name)
-        if not found.codes or len(found.codes) % self._code_size or len(found.terms) != 2 * len(found.weights):
-            raise damaged(self._records.name)
-        if len(found.weights) % 2:
+        codes, terms, weights = len(found.codes), len(found.terms), len(found.weights)
+        if not codes or codes % self._code_size or weights % 2 or terms != 2 * weights:
             raise damaged(self._records.name)
         return found
 

@@ -72,8 +72,6 @@ class ServedSnapshot:
         self, vector: FloatArray, terms: Sequence[str], depth: int, k: int, allowed: Ranges | None = None
     ) -> Found:
         """Return the passages that may be among the ``k`` best, as OpenSnapshot says."""
-        # FLAT finds as many whole passages as it is asked for; a kind that may find fewer is not helped by all of them
-
         return self._selection.candidates(vector, terms, max(depth, k), allowed)
 
     def check(self) -> None:

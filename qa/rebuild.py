@@ -170,6 +170,13 @@ class Rebuilder:
                 f"the index in {self._catalog.name} does not say which documents it was built from; name their folder"
             ) from error
 
+    def shown(self) -> Path:
+        """Return the folder that a page shows: that of the next build, or else the one that the index names."""
+        try:
+            return self.folder()
+        except SeedsError:
+            return self._catalog.origin(self._catalog.current())
+
     @property
     def state(self) -> BuildState:
         """How far the latest build is, or what became of it."""

@@ -72,13 +72,6 @@ class Service:
         with suppress(SeedQAError):
             yield self._catalog.origin(self.index.manifest.id)
 
-    def _reads(self) -> str:
-        """Return the folder that a rebuild reads, or where none is known here the one that the index was built from."""
-        try:
-            return str(self._rebuilder.folder())
-        except SeedsError:
-            return str(self._catalog.origin(self.index.manifest.id))
-
     # Asking and reading
 
     @discreet
@@ -254,7 +247,7 @@ class Service:
         return IndexStatus(
             snapshot=manifest.id,
             built=_utc(self.index.built),
-            seeds=self.discretion.folder(self._reads()),
+            seeds=self.discretion.folder(str(self._rebuilder.shown())),
             documents=manifest.counts.documents,
             passages=manifest.counts.passages,
             sentences=manifest.counts.sentences,

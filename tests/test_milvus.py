@@ -57,7 +57,7 @@ pytest.importorskip("pymilvus", reason="pip install 'seedqa[milvus]'")
 import grpc
 from pymilvus import MilvusException
 
-from benchmarks.stores import new_index, remove_index
+from benchmarks.stores import compare, new_index, remove_index
 from index.milvus import catalog as on_server
 from index.milvus import client as on_client
 from index.milvus.blobs import Blobs
@@ -685,6 +685,42 @@ def test_an_index_that_never_gets_ready_is_not_waited_for_without_end(monkeypatc
     )
 
 
+def test_what_decides_is_read_as_it_is_now_and_what_never_changes_once(
+    make: Make, built: Path, seeds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = make("asked")
+    ident = send(built, catalog)
+    asked: list[tuple[str, str]] = []
+    call = Client.call
+
+    def spy(client: Client, method: str, *given: Any, **named: Any) -> Any:
+        asked.append((method, named.get("consistency_level", "")))
+        return call(client, method, *given, **named)
+
+    monkeypatch.setattr(Client, "call", spy)
+    assert (catalog.ids(), catalog.manifest(ident).id) == ([ident], ident)
+    assert {level for method, level in asked if method == "query"} == {"Strong"}
+    for _ in range(2):
+        asked.clear()
+        assert (catalog.origin(ident), catalog.built(ident) > 0) == (seeds, True)
+    assert asked == [("describe_alias", "")] * 2
+
+
+def test_the_benchmark_leaves_every_index_that_is_there_alone(
+    make: Make, server: Callable[[str], str], built: Path, encoder: HashEncoder, tmp_path: Path
+) -> None:
+    catalog = make("precious")
+    ident = send(built, catalog)
+    address = server(f"precious_{os.getpid()}")
+    before = client_of(address).collections()
+    asked = ["Where do frogs live?", "What does the mill grind?"]
+    texts = {"pond.txt": "Frogs live in the pond.", "mill.txt": "The mill grinds rye."}
+    found = compare("made", texts, asked, tmp_path / "scratch", parse_address(address), encoder, settings(tmp_path))
+    assert (found["same_answers"], found["same_rankings"]) == (2, 2)
+    assert client_of(address).collections() == before
+    assert (catalog.current(), catalog.examine()) == (ident, [])
+
+
 def test_an_index_that_is_not_there_is_one_line(make: Make) -> None:
     catalog = make("absent")
     with pytest.raises(SnapshotMissing) as error:
@@ -865,3 +901,13 @@ def test_without_the_extra_the_message_names_it(monkeypatch: pytest.MonkeyPatch,
     assert str(error.value) == (
         "milvus://host:19530/x is on a Milvus server, for which pymilvus is missing; pip install 'seedqa[milvus]'"
     )
+
+
+def test_a_module_of_ours_that_is_missing_is_not_told_as_the_extra(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("index.milvus")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "index.milvus.upload", None)
+    with pytest.raises(ModuleNotFoundError):
+        catalog_of("milvus://host/x", settings(tmp_path))

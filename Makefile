@@ -71,7 +71,7 @@ bench-formats: .venv/test
 bench-peers: .venv/test
 	$(BIN)/python -m benchmarks.peers --eval $(EVAL) $(BENCH)
 
-# STORE=milvus://host:port/name asks a server that is there; without one, Milvus Lite on loopback.
+# STORE=milvus://host:port/any asks a server that is there; without one, Milvus Lite on loopback.
 bench-stores: .venv/test
 	$(BIN)/python -m benchmarks.stores $(EVAL) $(if $(STORE),--index $(STORE))
 

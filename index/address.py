@@ -12,8 +12,12 @@ SCHEMES = ("milvus://", "milvus+tls://")
 PORT = 19530
 DATABASE = "default"
 
+KINDS = ("FLAT", "HNSW", "HNSW_SQ", "IVF_SQ8", "IVF_RABITQ", "DISKANN")
+"""Kinds of index over vectors that a build can make on a server."""
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-_CREDENTIALS = re.compile(r"(?<=://)[^/]*@")
+_CREDENTIALS = re.compile(r"(?<=://).*@", re.DOTALL)
+"""Up to the last @: a password may have any sign, also where it should have been written as %2F."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,7 @@ class Address:
 
 def is_address(text: str) -> bool:
     """Tell whether a text is meant as an address rather than as a folder."""
-    return text.startswith(SCHEMES)
+    return text.lower().startswith(SCHEMES)
 
 
 def parse_address(text: str) -> Address:
@@ -62,13 +66,15 @@ def parse_address(text: str) -> Address:
     names = parts.path.strip("/").split("/")
     if not is_address(text) or not host:
         raise wrong("it names no host")
+    if port == 0:
+        raise wrong("port 0 is none")
     if parts.query or parts.fragment:
         raise wrong("it has more than a name behind the host")
     if len(names) > 2 or not all(_NAME.fullmatch(name) for name in names):
         raise wrong("a name has letters of English, digits and underscores, at most 100 and no digit first")
     return Address(
         host=host,
-        port=port or PORT,
+        port=PORT if port is None else port,
         database=names[0] if len(names) == 2 else DATABASE,
         name=names[-1],
         tls=parts.scheme == "milvus+tls",

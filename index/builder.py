@@ -149,7 +149,7 @@ class Building:
         ident = self._snapshot_id(found.sources, skipped)
         reused = sum(entry.sentences for entry in entries if entry.unchanged)
         target = self._paths.snapshot(ident)
-        if not _intact(target):
+        if not intact(target):
             reused += self._make(target, replace(found, skipped=skipped))
         else:
             write_origin(target, self._seeds)
@@ -267,7 +267,7 @@ def _nothing(seeds: Path, skipped: Sequence[Skipped]) -> str:
     return f"nothing readable in {seeds}: {len(skipped)} skipped{first}; put documents into it"
 
 
-def _intact(paths: SnapshotPaths) -> bool:
+def intact(paths: SnapshotPaths) -> bool:
     """Tell whether a complete snapshot with this id exists already."""
     try:
         return not any(damaged_files(paths, load_manifest(paths)))

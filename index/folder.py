@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from index.builder import move_in
-from index.errors import SnapshotDamaged, SnapshotError, StoreError
+from index.builder import intact, move_in
+from index.errors import SnapshotDamaged, SnapshotError
 from index.examine import examine
 from index.intact import damaged_files
 from index.layout import TEMPORARY, IndexPaths, SnapshotPaths, sync
@@ -21,6 +20,7 @@ from index.snapshot import (
     Snapshot,
     current_id,
     discard,
+    hold,
     load_manifest,
     open_current,
     prune,
@@ -30,6 +30,9 @@ from index.snapshot import (
     restore,
     snapshot_ids,
 )
+
+PIECE = 2**20
+"""Bytes that are copied at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +93,25 @@ class FolderCatalog:
             receive(self.home, source, snapshot.root.name, progress)
 
     def save(self, ident: str, folder: SnapshotPaths, progress: Progress) -> None:
-        """Write the files of a snapshot into an empty folder."""
+        """Write the files of a snapshot into an empty folder; no prune removes it meanwhile."""
         source = self.home.snapshot(ident)
-        for done, name in enumerate(names := (*self.manifest(ident).files, "origin.json", "manifest.json")):
-            progress("write", done, len(names))
-            (folder.root / name).parent.mkdir(exist_ok=True)
-            shutil.copyfile(source.root / name, folder.root / name)
+        with hold(source):
+            for done, name in enumerate(names := (*self.manifest(ident).files, "origin.json", "manifest.json")):
+                progress("write", done, len(names))
+                (folder.root / name).parent.mkdir(exist_ok=True)
+                with (folder.root / name).open("wb") as file:
+                    file.writelines(self._pieces(source.root / name))
+
+    def _pieces(self, path: Path) -> Iterator[bytes]:
+        """Yield what a file holds. Raises SnapshotDamaged where it can't be read, so that no target is blamed."""
+        try:
+            with path.open("rb") as file:
+                while piece := file.read(PIECE):
+                    yield piece
+        except OSError as error:
+            raise SnapshotDamaged(
+                f"{path} can't be read ({error.strerror}); look at its index: qa doctor --index {self.name}"
+            ) from error
 
     def restore(self, ident: str) -> str:
         """Put an earlier snapshot back in force; return the id of the one before."""
@@ -122,34 +138,52 @@ def as_catalog(index: Path | Catalog) -> Catalog:
 
 
 def in_force(catalog: Catalog) -> str:
-    """Return the id of the snapshot in force, or an empty string without one, or where that can't be told."""
+    """Return the id of the snapshot in force, or an empty string where there is none that can be used.
+
+    Raises StoreError where a server does not tell.
+    """
     try:
         return catalog.current()
-    except (OSError, SnapshotError, StoreError):
+    except (OSError, SnapshotError):
         return ""
 
 
 def receive(home: IndexPaths, source: Catalog, ident: str, progress: Progress) -> None:
     """Put a snapshot of another index in force in a folder, after its files were checked as a reader would.
 
-    Whatever fails leaves the snapshot in force as it was, and nothing half-written. Raises BuildError and BuildLocked
-    as a build does, SnapshotDamaged where a file is not what the manifest says.
+    One that is here already, intact, is only put in force: readers may hold it. Whatever fails leaves the snapshot in
+    force as it was, and nothing half-written. Raises BuildError and BuildLocked
+    as a build does, SnapshotDamaged where a file of the source can't be read or is not what its manifest says.
     """
     target = home.snapshot(ident)
     with lock(home, f"import of snapshot {ident}"):
         remove_leftovers(home)
-        scratch = SnapshotPaths(target.root.with_name(ident + TEMPORARY))
-        try:
-            scratch.root.mkdir()
-            source.save(ident, scratch, progress)
-            progress("check", 0, 0)
-            for path in (*scratch.root.rglob("*"), scratch.root):
-                sync(path)
-            for line in damaged_files(scratch, load_manifest(scratch)):
-                raise SnapshotDamaged(f"{line}; look at its source: qa doctor --index {source.name}")
-            Snapshot(scratch).close()
-            read_origin(scratch)
-            move_in(scratch, target)
-        finally:
-            discard(scratch.root)
+        if not _is_whole(target):
+            _fetch(target, source, ident, progress)
         publish(home, ident)
+
+
+def _is_whole(paths: SnapshotPaths) -> bool:
+    try:
+        read_origin(paths)
+    except SnapshotDamaged:
+        return False
+    return intact(paths)
+
+
+def _fetch(target: SnapshotPaths, source: Catalog, ident: str, progress: Progress) -> None:
+    """Copy a snapshot of another index to its place, once it was checked beside it."""
+    scratch = SnapshotPaths(target.root.with_name(ident + TEMPORARY))
+    try:
+        scratch.root.mkdir()
+        source.save(ident, scratch, progress)
+        progress("check", 0, 0)
+        for path in (*scratch.root.rglob("*"), scratch.root):
+            sync(path)
+        for line in damaged_files(scratch, load_manifest(scratch)):
+            raise SnapshotDamaged(f"{line}; look at its source: qa doctor --index {source.name}")
+        Snapshot(scratch).close()
+        read_origin(scratch)
+        move_in(scratch, target)
+    finally:
+        discard(scratch.root)

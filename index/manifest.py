@@ -17,6 +17,14 @@ FORMAT = 7
 """Raised whenever an older SeedQA could not read a snapshot, or read it wrongly."""
 
 
+FILES = frozenset((
+    "passages.sqlite", "first_sentences.npy", "passage_documents.npy", "vectors.faiss", "passage_vectors.faiss",
+    "candidates.faiss", "passage_candidates.faiss", "lexical/terms.sqlite", "lexical/starts.npy",
+    "lexical/passages.npy", "lexical/frequencies.npy", "lexical/weights.npy",
+))  # fmt: skip
+"""Names that a manifest may list (index/layout.py): a copy writes files under the names that it reads."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRecord:
     """A file of a snapshot."""
@@ -137,7 +145,8 @@ def write_manifest(manifest: Manifest) -> bytes:
 def read_manifest(data: bytes, where: str) -> Manifest:
     """Return the manifest in ``data``, which was read from ``where``.
 
-    Raises SnapshotFormat for another format version and SnapshotDamaged for any altered byte.
+    Raises SnapshotFormat for another format version and SnapshotDamaged for any altered byte, or a name of a file that
+    no snapshot has.
     """
     damaged = SnapshotDamaged(f"{where} is damaged: its checksum does not fit; rebuild the index: qa build")
     try:
@@ -154,9 +163,14 @@ def read_manifest(data: bytes, where: str) -> Manifest:
     if not data.endswith(_ended(whole.hexdigest())):
         raise damaged
     try:
-        return msgspec.json.decode(data, type=Manifest)
+        found = msgspec.json.decode(data, type=Manifest)
     except msgspec.MsgspecError as error:
         raise damaged from error
+    if strange := sorted(found.files.keys() - FILES):
+        raise SnapshotDamaged(
+            f"{where} lists {strange[0]!r}, which is no file of a snapshot; rebuild the index: qa build"
+        )
+    return found
 
 
 class _Head(msgspec.Struct):

@@ -136,7 +136,8 @@ class OpenSnapshot(Protocol):
         """Return the passages that may be among the ``k`` best.
 
         They are the ``depth`` best of each of three lists, by sentence, as a whole and by words; all, where those are
-        fewer than ``k``. ``allowed`` are the rows of passages that may answer, where not all may.
+        fewer than ``k``. A store that searches approximately may find fewer than there are. ``allowed`` are the rows
+        of passages that may answer, where not all may.
         """
         ...
 

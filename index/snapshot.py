@@ -48,7 +48,7 @@ class Snapshot:
         """
         self.paths = paths
         self._open = ExitStack()
-        self._manifest_file = self._open.enter_context(_hold(paths))
+        self._manifest_file = self._open.enter_context(hold(paths))
         try:
             self.manifest = load_manifest(paths)
             counts = self.manifest.counts
@@ -130,7 +130,7 @@ class Snapshot:
         self.close()
 
 
-def _hold(paths: SnapshotPaths) -> IO[bytes]:
+def hold(paths: SnapshotPaths) -> IO[bytes]:
     """Return the manifest's file with a shared lock on it, which tells a prune to stay away."""
     try:
         file = paths.manifest.open("rb")

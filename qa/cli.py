@@ -13,6 +13,7 @@ import click
 
 from index.encode import BACKENDS, load_encoder
 from index.errors import CitationError, QuestionError, SeedQAError, SettingsError, SnapshotError
+from index.folder import FolderCatalog
 from index.load.readers import Readers
 from index.load.walk import walk
 from index.manifest import SEARCHES
@@ -20,7 +21,7 @@ from index.opened import Catalog
 from index.spread import DEADLINE, open_cluster
 from qa import calibration_commands, maintenance, show, transfer_commands
 from qa.answer import Answer
-from qa.catalogs import build_into, configured
+from qa.catalogs import build_into, built_from, configured
 from qa.citation import Known, parse_link, verify_link
 from qa.engine import Index
 from qa.evaluation_commands import eval_command
@@ -123,6 +124,8 @@ def build(
 
 def _built_from(catalog: Catalog) -> Path:
     """Return the folder that the snapshot in force was read from."""
+    if not isinstance(catalog, FolderCatalog):
+        return built_from(catalog)
     try:
         known = [catalog.current()]
     except SnapshotError:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from platformdirs import user_cache_path, user_config_path, user_data_path
 
-from index.address import is_address
+from index.address import KINDS, is_address
 from index.encode import BACKENDS, DEFAULT_MODEL
 from index.errors import SettingsError
 from index.load.limits import Limits
@@ -34,8 +34,8 @@ class Settings:
 
     seeds: Path | None = None
     """Folder of documents; without one, a rebuild reads the folder that the index was built from."""
-    index: Path | str = field(default_factory=lambda: user_data_path("seedqa", appauthor=False) / "index")
-    """Folder of the index, or the address of one on a Milvus server: milvus://host:port/name."""
+    index: Path | str = field(default_factory=lambda: user_data_path("seedqa", appauthor=False) / "index", repr=False)
+    """Folder of the index, or the address of one on a Milvus server: milvus://host:port/name, maybe with a password."""
     cache: Path = field(default_factory=lambda: user_cache_path("seedqa", appauthor=False))
     """Folder of prepared encoders."""
     model: str = DEFAULT_MODEL
@@ -155,6 +155,8 @@ def _convert(name: str, value: Any, where: str) -> Any:
         raise SettingsError(f"backend in {where} is {found!r}, expected {' or '.join(BACKENDS)}")
     if name == "search" and found not in SEARCHES:
         raise SettingsError(f"search in {where} is {found!r}, expected {', '.join(SEARCHES[:-1])} or {SEARCHES[-1]}")
+    if name == "milvus_index" and found not in KINDS:
+        raise SettingsError(f"milvus_index in {where} is {found!r}, expected {', '.join(KINDS[:-1])} or {KINDS[-1]}")
     try:
         return Path(found).expanduser() if name in _PATHS and not (name == "index" and is_address(found)) else found
     except RuntimeError as error:

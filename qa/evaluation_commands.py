@@ -130,7 +130,7 @@ def _suggest(settings: Settings, target: Path, *, named: bool, as_json: bool) ->
         return
     made = f"{counted(questions, 'question')} on {counted(len(drafted.data), 'document')}"
     show.text(f"Drafted {made} into {target}. {drafted.note}")
-    at = f" --index {settings.index}" if named else ""
+    at = f" --index {configured(settings).name}" if named else ""
     show.text(f"Then: qa eval --dataset {target}{at}")
 
 
@@ -150,9 +150,8 @@ def _judged(settings: Settings, path: Path | None, k: int) -> Evaluation:
     with Index(configured(settings), settings.cache, threshold=settings.threshold) as opened:
         judgements = feedback.read()
         if not any(judgement.useful for judgement in judgements):
-            raise SeedQAError(
-                f"no passage of {path or settings.index} was marked as an answer yet; mark some on the page: qa serve"
-            )
+            of = path or configured(settings).name
+            raise SeedQAError(f"no passage of {of} was marked as an answer yet; mark some on the page: qa serve")
         return evaluate(lambda question, k: opened.search(question, k=k), judgements, k)
 
 

@@ -142,7 +142,11 @@ def _named(prefix: str, known: list[str]) -> str:
 @INDEX
 @JSON
 def prune_command(keep: int, index: Path | str | None, as_json: bool) -> None:
-    """Remove older snapshots, but never the one in force or one that is being read."""
+    """Remove older snapshots, but never the one in force.
+
+    In a folder one that is being read stays, too. A server does not say who reads: there the one before goes once that
+    in force has been so for a minute, and whoever still reads it is told so.
+    """
     catalog = configured(settings_with(index=index))
     removed = catalog.prune(keep)
     kept = catalog.ids()

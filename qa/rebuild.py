@@ -29,7 +29,7 @@ from index.manifest import AUTO
 from index.opened import Catalog
 from index.records import BuildReport, Progress
 from qa.answer import JsonRecord
-from qa.catalogs import build_into
+from qa.catalogs import build_into, built_from
 from qa.interrupts import without_interrupts
 from qa.pace import Pace
 
@@ -160,15 +160,22 @@ class Rebuilder:
         self._closed = False
 
     def folder(self) -> Path:
-        """Return the folder that the next build reads. Raises SeedsError where it is not known."""
+        """Return the folder that the next build reads. Raises SeedsError where it is not known, and StoreError."""
         if (given := self._seeds) is not None:
             return given
         try:
-            return self._catalog.origin(self._catalog.current())
+            return built_from(self._catalog)
         except SnapshotError as error:
             raise SeedsError(
                 f"the index in {self._catalog.name} does not say which documents it was built from; name their folder"
             ) from error
+
+    def shown(self) -> Path:
+        """Return the folder that a page shows: that of the next build, or else the one that the index names."""
+        try:
+            return self.folder()
+        except SeedsError:
+            return self._catalog.origin(self._catalog.current())
 
     @property
     def state(self) -> BuildState:
@@ -182,6 +189,7 @@ class Rebuilder:
         """Start a build; ``seeds`` is another folder to read, from now on if the build succeeds.
 
         Raises SeedsError where the folder can't be used, BuildLocked while a build of this object is running,
+        StoreError where the server of the index does not say what is in force, as which the next is to be made,
         and BuildError after ``close`` or where no process can be started. Whatever else goes wrong is told by
         the state.
         """
@@ -250,7 +258,7 @@ class Rebuilder:
         """Return the id of the snapshot in force, and model, backend and way of searching for the next build."""
         ident = in_force(self._catalog)
         if ident:
-            with suppress(SnapshotError, StoreError):
+            with suppress(SnapshotError):
                 manifest = self._catalog.manifest(ident)
                 return ident, manifest.encoder.model, manifest.encoder.backend, manifest.search
         return ident, *self._made_with
@@ -291,10 +299,14 @@ class Rebuilder:
         """Return the outcome of a build that has ended, and what went wrong in one line."""
         if last is not None:
             return (FAILED, last) if isinstance(last, str) else (DONE, "")
-        now = in_force(self._catalog)
-        holds = what_holds(run.before, now)
+        try:
+            now = in_force(self._catalog)
+        except StoreError as error:
+            changed, holds = False, f"which snapshot is in force is not known ({error})"
+        else:
+            changed, holds = now != run.before, what_holds(run.before, now)
         if run.cancelled:
-            return CANCELLED, f"too late: {holds}" if now != run.before else ""
+            return CANCELLED, f"too late: {holds}" if changed else ""
         return FAILED, (
             f"the build's process died without a word ({how}); {holds}; "
             "try again, with more memory free if the system ended it"

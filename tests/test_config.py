@@ -162,6 +162,10 @@ def message(environment: dict[str, str], here: Path) -> str:
         ("seeds = 3", "seeds in {} is 3, expected str"),
         ('index = ["a"]', "index in {} is ['a'], expected str"),
         ("model = false", "model in {} is False, expected str"),
+        (
+            'milvus_index = "HNWS"',
+            "milvus_index in {} is 'HNWS', expected FLAT, HNSW, HNSW_SQ, IVF_SQ8, IVF_RABITQ or DISKANN",
+        ),
         ('backend = "gpu"', "backend in {} is 'gpu', expected openvino or torch"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from index.errors import BuildLocked, SnapshotDamaged, SnapshotMissing
 from index.folder import FolderCatalog, as_catalog, in_force, receive
 from index.layout import IndexPaths
 from index.lock import lock
+from index.manifest import FILES, read_manifest, write_manifest
 from index.records import no_progress
 from qa import open_index
 from tests.fakes import HashEncoder
@@ -61,6 +63,67 @@ def test_a_damaged_snapshot_does_not_arrive(built: Path, tmp_path: Path) -> None
     assert str(error.value).startswith(f"{copied} has sha256 ")
     assert str(error.value).endswith(f", expected {record.sha256[:16]}…; look at its source: qa doctor --index {built}")
     assert in_force(as_catalog(tmp_path / "copy")) == ""
+    assert list((tmp_path / "copy" / "snapshots").iterdir()) == []
+
+
+def test_what_is_here_already_stays_as_it_is_and_is_put_in_force(
+    built: Path, seeds: Path, tmp_path: Path, encoder: HashEncoder
+) -> None:
+    source, target = as_catalog(built), as_catalog(tmp_path / "copy")
+    ident = source.current()
+    receive(target.home, source, ident, no_progress)
+    (seeds / "owl.txt").write_text("An owl.", "utf-8")
+    build(seeds, target.home.root, encoder)
+    here = target.home.snapshot(ident).manifest.stat().st_ino
+    receive(target.home, source, ident, no_progress)
+    assert (target.current(), target.home.snapshot(ident).manifest.stat().st_ino) == (ident, here)
+    target.home.snapshot(ident).origin.write_bytes(b"{}")
+    receive(target.home, source, ident, no_progress)
+    assert (target.examine(), target.origin(ident)) == ([], seeds)
+
+
+def test_a_source_that_can_t_be_read_is_named_as_such(built: Path, tmp_path: Path) -> None:
+    source = as_catalog(built)
+    ident = source.current()
+    gone = source.home.snapshot(ident).vectors
+    gone.unlink()
+    with pytest.raises(SnapshotDamaged) as error:
+        receive(IndexPaths(tmp_path / "copy"), source, ident, no_progress)
+    assert str(error.value) == (
+        f"{gone} can't be read (No such file or directory); look at its index: qa doctor --index {built}"
+    )
+    assert list((tmp_path / "copy" / "snapshots").iterdir()) == []
+
+
+def test_no_prune_removes_what_is_being_copied(built: Path, seeds: Path, tmp_path: Path, encoder: HashEncoder) -> None:
+    source = as_catalog(built)
+    ident = source.current()
+    (seeds / "owl.txt").write_text("An owl.", "utf-8")
+    build(seeds, built, encoder)
+    removed: list[list[str]] = []
+    receive(IndexPaths(tmp_path / "copy"), source, ident, lambda *_: removed.append(source.prune(0)))
+    assert [one for one in removed[:-1] if one] == []
+    assert as_catalog(tmp_path / "copy").current() == ident
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../evil", "/etc/evil", "lexical/../../evil", "..\\evil", "manifest.json", "lexical", ""]
+)
+def test_a_manifest_with_another_name_of_a_file_is_refused(built: Path, tmp_path: Path, name: str) -> None:
+    source = as_catalog(built)
+    ident = source.current()
+    paths = source.home.snapshot(ident)
+    manifest = source.manifest(ident)
+    assert manifest.files.keys() <= FILES
+    record = manifest.files["vectors.faiss"]
+    data = write_manifest(replace(manifest, files={**manifest.files, name: record}))
+    with pytest.raises(SnapshotDamaged) as error:
+        read_manifest(data, "here")
+    assert str(error.value) == f"here lists {name!r}, which is no file of a snapshot; rebuild the index: qa build"
+    paths.manifest.chmod(0o644)
+    paths.manifest.write_bytes(data)
+    with pytest.raises(SnapshotDamaged):
+        receive(IndexPaths(tmp_path / "copy"), source, ident, no_progress)
     assert list((tmp_path / "copy" / "snapshots").iterdir()) == []
 
 

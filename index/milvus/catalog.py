@@ -9,19 +9,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from index.address import Address
-from index.errors import SeedQAError, SnapshotDamaged, SnapshotMissing, StoreError
+from index.errors import SeedQAError, SnapshotDamaged, SnapshotError, SnapshotMissing, StoreError
 from index.layout import IndexPaths, SnapshotPaths
 from index.lock import lock
 from index.manifest import Manifest, write_manifest
 from index.milvus.blobs import Blobs
 from index.milvus.client import Client
 from index.milvus.generation import PARTS, SEARCHED, Generation, generation_of, generations
-from index.milvus.rows import BUILT, MANIFEST, ORIGIN, PUBLISHED, file_key
+from index.milvus.rows import BUILT, MANIFEST, ORIGIN, PUBLISHED, file_key, seconds_in
 from index.milvus.snapshot import ServedSnapshot, read_head
 from index.milvus.upload import create, fill
 from index.opened import Finding
 from index.records import Progress
 from index.snapshot import Snapshot, write_origin
+from index.snapshot import prune as prune_folder
 
 GRACE = 60.0
 """Seconds for which the generation before the one in force stays: whoever asks looks for a newer one more often."""
@@ -44,6 +45,7 @@ class MilvusCatalog:
         self.home = home
         self._client = self._connection()
         self._looked: tuple[float, Hashable] = (0.0, "")
+        self._known_blobs: dict[tuple[Generation, str], bytes] = {}
 
     def __reduce__(self) -> tuple[object, ...]:
         return _again, (self._address, self.home, self._token, self._ca, self._index)
@@ -68,6 +70,8 @@ class MilvusCatalog:
     def _in_force(self) -> Generation:
         aliased = self._client.aliased(self._address.name)
         if not aliased:
+            if self._address.name in self._client.collections():
+                raise SnapshotDamaged(f"{self.name} is a collection, which is no index; choose another name")
             raise SnapshotMissing(f"no index {self.name}; build one: qa build FOLDER --index {self.name}")
         found = generation_of(self._address.name, aliased)
         if found is None:
@@ -80,7 +84,10 @@ class MilvusCatalog:
         return generations(self._address.name, self._client.collections())
 
     def _generation(self, ident: str) -> Generation:
-        """Return the generation of a snapshot."""
+        """Return the generation of a snapshot; that in force costs least to find."""
+        with suppress(SnapshotError):
+            if (current := self._in_force()).ident == ident:
+                return current
         known = self._complete()
         for generation in known:
             if generation.ident == ident:
@@ -93,9 +100,10 @@ class MilvusCatalog:
         found = []
         for generation, parts in self._known().items():
             if len(parts) == len(PARTS):
-                times = Blobs(self._client, generation.records).get([BUILT, PUBLISHED])
-                if BUILT in times:
-                    found.append((float(times.get(PUBLISHED, b"0")), generation))
+                with suppress(SnapshotDamaged):  # then it is not complete
+                    times = Blobs(self._client, generation.records).get([BUILT, PUBLISHED], latest=True)
+                    if BUILT in times:  # one that was never published is older than all others
+                        found.append((seconds_in(times.get(PUBLISHED, b"0"), generation.records), generation))
         return [generation for _, generation in sorted(found, reverse=True)]
 
     def current(self) -> str:
@@ -106,28 +114,42 @@ class MilvusCatalog:
         """Return the ids of all snapshots, the most recently published first."""
         return list(dict.fromkeys(generation.ident for generation in self._complete()))
 
-    def _head(self, ident: str) -> tuple[Manifest, Path, float]:
-        generation = self._generation(ident)
-        return read_head(Blobs(self._client, generation.records), generation.records)
-
     def manifest(self, ident: str) -> Manifest:
         """Return a snapshot's manifest."""
-        return self._head(ident)[0]
+        generation = self._generation(ident)
+        return read_head(Blobs(self._client, generation.records), generation.records)[0]
 
     def origin(self, ident: str) -> Path:
         """Return the folder that a snapshot was read from."""
-        return self._head(ident)[1]
+        return Path(self._kept(ident, ORIGIN).decode("utf-8", "surrogateescape"))
 
     def built(self, ident: str) -> float:
         """Return when a snapshot was written."""
-        return self._head(ident)[2]
+        return seconds_in(self._kept(ident, BUILT), self.name)
+
+    def _kept(self, ident: str, key: str) -> bytes:
+        """Return a blob of a snapshot that never changes; asked for once."""
+        at = self._generation(ident), key
+        if at not in self._known_blobs:
+            (self._known_blobs[at],) = Blobs(self._client, at[0].records).need([key])
+        return self._known_blobs[at]
 
     def published(self, ident: str) -> float:
-        """Return when a snapshot was put in force, in seconds since the epoch."""
-        return self._published(self._generation(ident))
+        """Return when a snapshot was put in force, in seconds since the epoch; 0 where it never was."""
+        return self._published(self._generation(ident)) or 0.0
 
-    def _published(self, generation: Generation) -> float:
-        return float(Blobs(self._client, generation.records).get([PUBLISHED]).get(PUBLISHED, b"0"))
+    def _published(self, generation: Generation) -> float | None:
+        with suppress(SnapshotDamaged):  # a time that was altered tells nothing
+            found = Blobs(self._client, generation.records).get([PUBLISHED], latest=True)
+            return seconds_in(found[PUBLISHED], generation.records) if PUBLISHED in found else None
+        return None
+
+    def _grace(self, generation: Generation) -> float:
+        """Return how many seconds of grace are left to the one before the generation in force."""
+        published = self._published(generation)
+        if published is None:  # not to be told: then it is as if it had been put in force just now
+            return GRACE
+        return min(GRACE, max(0.0, published + GRACE - time.time()))
 
     def open(self) -> ServedSnapshot:
         """Open the snapshot in force, over a connection of its own."""
@@ -144,14 +166,14 @@ class MilvusCatalog:
         """Send a snapshot in a folder as a new generation, check it, and put it in force.
 
         What an interrupted one has left, and older generations after their grace, are removed first. One that is
-        here already is only put in force. Raises StoreError, BuildLocked and SnapshotDamaged; whatever fails leaves
-        the snapshot in force as it was.
+        here already is only put in force. The workspace keeps the latest build alone. Raises StoreError, BuildLocked
+        and SnapshotDamaged; whatever fails leaves the snapshot in force as it was.
         """
         with lock(self.home, f"send to {self.name}"), Snapshot(snapshot, thorough=True) as opened:
+            newest = max((g.number for g in self._known()), default=0)
             self._sweep()
             generation = next((g for g in self._complete() if g.ident == opened.id), None)
             if generation is None or list(self._problems(generation)):
-                newest = max((g.number for g in self._known()), default=0)
                 generation = Generation(newest + 1, opened.id, self._address.name)
                 create(self._client, generation, opened.manifest.encoder.dimension, self._index)
                 fill(self._client, generation, opened, snapshot, progress)
@@ -161,6 +183,12 @@ class MilvusCatalog:
                     raise SnapshotDamaged(f"{problem}; it did not arrive whole, try again")
             progress("publish", 0, 0)
             self._publish(generation)
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Keep the latest build alone in the workspace: all others can be fetched from the server."""
+        with suppress(OSError, SnapshotError):  # the index is as it should be; what can't be removed goes another time
+            prune_folder(self.home, 0)
 
     def _sign(self, generation: Generation, snapshot: Snapshot) -> None:
         """Say what a generation holds, which makes it complete."""
@@ -176,19 +204,12 @@ class MilvusCatalog:
         Blobs(self._client, generation.records).replace(PUBLISHED, repr(time.time()).encode())
         self._client.point(self._address.name, generation.records)
 
-    def remove(self) -> None:
-        """Remove the whole index from the server: its alias and all its collections."""
-        with lock(self.home, f"removal of {self.name}"):
-            if self._client.aliased(self._address.name):
-                self._client.call("drop_alias", self._address.name)
-            self._remove(self._known())
-
     def _sweep(self) -> None:
         """Remove what is not complete, and all but the generation in force once its grace is over."""
         complete = self._complete()
         try:
             current = self._in_force()
-            over = time.time() - self._published(current) >= GRACE
+            over = not self._grace(current)
         except SnapshotMissing:
             current, over = None, False
         self._remove([g for g in self._known() if g != current and (over or g not in complete)])
@@ -235,25 +256,30 @@ class MilvusCatalog:
     def prune(self, keep: int) -> list[str]:
         """Remove all but the snapshot in force and the ``keep`` published before it; return the removed ids.
 
-        Waits until the one before has had its grace, so that no question under way loses it.
+        Waits until the one before has had its grace, so that no question under way loses it. Whoever holds one that
+        goes for longer loses it: the server does not say who reads.
         """
         with lock(self.home, "prune"):
             current = self._in_force()
             complete = [g for g in self._complete() if g != current]
             removed = [*complete[keep:], *(g for g in self._known() if g != current and g not in complete)]
             if removed:
-                time.sleep(max(0.0, self._published(current) + GRACE - time.time()))
+                time.sleep(self._grace(current))
             self._remove(removed)
-            return [g.ident for g in removed]
+            self._tidy()
+            stay = {current.ident, *(g.ident for g in complete[:keep])}
+            return list(dict.fromkeys(g.ident for g in removed if g.ident not in stay))
 
     def examine(self) -> list[Finding]:
         """Check every count and hash of every complete generation, and the alias."""
-        findings = []
+        findings, complete = [], self._complete()
         try:
-            self._in_force()
+            if (current := self._in_force()) not in complete:
+                problem = f"{self.name} is in force in {current.records}, which is not complete; build or import again"
+                findings.append(Finding(snapshot=current.ident, problem=problem))
         except SnapshotDamaged as error:
             findings.append(Finding(snapshot=self._address.name, problem=str(error)))
-        for generation in self._complete():
+        for generation in complete:
             found = self._problems(generation)
             findings.extend(Finding(snapshot=generation.ident, problem=problem) for problem in found)
         return findings

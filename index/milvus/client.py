@@ -22,14 +22,18 @@ LONG = 3600.0
 _CONNECT_SECONDS = 10.0
 _PAUSE = 0.3
 
+UNREACHED = 1.0
+"""Seconds for which a connection that failed is not tried again: whoever asks meanwhile fails at once."""
+
+_ATTEMPTS = 3
+
 UNREACHABLE, NOT_FOUND, NOT_LOADED, NO_ALIAS = 2, 100, 101, 1600
 """Codes of errors: of the client that there is no server, the others of the server."""
 
-# Each failure is logged with its traceback, although it is raised as well; we say what is to be said.
-logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)
-
 _PINGS = {"grpc.keepalive_time_ms": 330_000}
 """Milliseconds between two pings: servers of gRPC hang up on those who ping more often than every five minutes."""
+
+_ERRORS = (MilvusException, grpc.RpcError, OSError)
 
 _BATCH = 8_000_000
 """Bytes sent at once; servers take 64 MiB."""
@@ -49,27 +53,39 @@ class Client:
         self._token = token
         self._ca = ca
         self._made: MilvusClient | None = None
+        self._failed: tuple[float, Exception] | None = None
         self._lock = threading.Lock()
 
     def _connected(self) -> MilvusClient:
         with self._lock:
             if self._made is None:
-                to = self._address
-                secure = {"secure": True} if to.tls else {}
-                trusted = {"server_pem_path": str(self._ca)} if self._ca else {}
-                self._made = MilvusClient(
-                    uri=f"{'https' if to.tls else 'http'}://{to.server}",
-                    user=to.user,
-                    password=to.password,
-                    token=self._token,
-                    db_name=to.database,
-                    timeout=_CONNECT_SECONDS,
-                    dedicated=True,
-                    grpc_options=_PINGS,
-                    **secure,
-                    **trusted,
-                )
+                if self._failed and time.monotonic() - self._failed[0] < UNREACHED:
+                    raise self._failed[1]
+                try:
+                    self._made = self._connect()
+                except _ERRORS as error:
+                    self._failed = time.monotonic(), error
+                    raise
             return self._made
+
+    def _connect(self) -> MilvusClient:
+        # Each failure is logged with its traceback, although it is raised as well; we say what is to be said.
+        logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)
+        to = self._address
+        secure = {"secure": True} if to.tls else {}
+        trusted = {"server_pem_path": str(self._ca)} if self._ca else {}
+        return MilvusClient(
+            uri=f"{'https' if to.tls else 'http'}://{to.server}",
+            user=to.user,
+            password=to.password,
+            token=self._token,
+            db_name=to.database,
+            timeout=_CONNECT_SECONDS,
+            dedicated=True,
+            grpc_options=_PINGS,
+            **secure,
+            **trusted,
+        )
 
     def close(self) -> None:
         """Let go of the connection; the next call makes another."""
@@ -78,24 +94,42 @@ class Client:
         if made is not None:
             made.close()
 
+    def _let_go(self, failed: MilvusClient) -> None:
+        """Let go of a connection that failed; one that another thread has made since stays."""
+        with self._lock:
+            held = self._made is failed
+            if held:
+                self._made = None
+        if held:
+            failed.close()
+
+    def _is_held(self, made: MilvusClient) -> bool:
+        with self._lock:
+            return self._made is made
+
     def call(self, method: str, *arguments: Any, timeout: float = SECONDS, **named: Any) -> Any:
         """Call a method of the client, again where the server has been started anew or has not loaded a collection.
 
         Raises StoreError.
         """
-        for attempt in range(3):
+        attempt = 0
+        while True:
+            attempt += 1
+            made: MilvusClient | None = None
             try:
-                return getattr(self._connected(), method)(*arguments, timeout=timeout, **named)
-            except (MilvusException, grpc.RpcError, OSError) as error:
-                code = getattr(error, "code", None)
-                if attempt == 2 or not self._mended(code, arguments):
+                made = self._connected()
+                return getattr(made, method)(*arguments, timeout=timeout, **named)
+            except _ERRORS as error:
+                if made is None or attempt == _ATTEMPTS or not self._mended(made, error, arguments):
                     raise self._told(error, method) from error
-        raise AssertionError("not reached")
 
-    def _mended(self, code: Any, arguments: Sequence[Any]) -> bool:
+    def _mended(self, made: MilvusClient, error: Exception, arguments: Sequence[Any]) -> bool:
         """Do what may let the same call succeed; return whether there was something to do."""
+        code = getattr(error, "code", None)
+        if not self._is_held(made):  # another thread met the same, and has closed it under this call
+            return True
         if code == UNREACHABLE:  # the first call after the server was started anew fails once
-            self.close()
+            self._let_go(made)
             time.sleep(_PAUSE)
             return True
         if code == NOT_LOADED and arguments:
@@ -115,8 +149,10 @@ class Client:
                 f"{self._address}: no Milvus server answers there; start it, or check host, port and whether it has "
                 "TLS (milvus+tls://)"
             )
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.filename:
             return StoreError(f"{self._address}: {error.filename} can't be read ({error.strerror}); check milvus_ca")
+        if isinstance(error, OSError):
+            return StoreError(f"{self._address}: {method} failed ({error}); check the way to the server")
         why = getattr(error, "message", None) or str(error)
         return StoreError(f"{self._address}: {method} failed on the server ({' '.join(str(why).split())}); see its log")
 
@@ -191,10 +227,16 @@ class Client:
     def finish(self, name: str) -> None:
         """Bring a collection's rows to disk, and wait until they are indexed and it is ready."""
         self.call("flush", name, timeout=LONG)
+        end = time.monotonic() + LONG
         for index in self.call("list_indexes", name):
             while (state := self.call("describe_index", name, index)["state"]) != "Finished":
                 if state == "Failed":
                     raise StoreError(f"{self._address}: index {index} of {name} can't be made; see the server's log")
+                if time.monotonic() > end:
+                    raise StoreError(
+                        f"{self._address}: index {index} of {name} is {state} after {LONG:.0f} s; see the server's "
+                        "log, and send it again"
+                    )
                 time.sleep(_PAUSE)
         self.load(name)
 
@@ -203,9 +245,10 @@ class Client:
         (found,) = self.call("query", name, filter="", output_fields=["count(*)"], consistency_level="Strong")
         return int(found["count(*)"])
 
-    def query(self, name: str, within: str, fields: Sequence[str]) -> list[Row]:
-        """Return the rows that a filter lets through, in any order."""
-        return list(self.call("query", name, filter=within, output_fields=list(fields)))
+    def query(self, name: str, within: str, fields: Sequence[str], *, latest: bool = False) -> list[Row]:
+        """Return the rows that a filter lets through, in any order; ``latest`` has those just added with them."""
+        level: Row = {"consistency_level": "Strong"} if latest else {}
+        return list(self.call("query", name, filter=within, output_fields=list(fields), **level))
 
     def search(self, name: str, field: str, vector: object, limit: int, within: str, output: str) -> Iterator[int]:
         """Yield ``output``, a whole number, of the ``limit`` rows with the highest inner product, best first."""
@@ -244,5 +287,5 @@ def row_bytes(row: Row) -> int:
 
 def _value_bytes(value: Any) -> int:
     if isinstance(value, str):
-        return len(value)
+        return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
     return getattr(value, "nbytes", 8 * len(value) if isinstance(value, Sized) else 8)

@@ -54,7 +54,7 @@ class Generation:
 
     def collections(self, present: Iterable[str]) -> list[str]:
         """Return those of ``present`` that are of this generation."""
-        return sorted(name for name in present if name.startswith(self._prefix))
+        return sorted(name for name in present if generation_of(self.index, name) == self)
 
 
 def generation_of(index: str, collection: str) -> Generation | None:

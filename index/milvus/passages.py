@@ -26,14 +26,15 @@ class ServedPassages:
 
     def _read_row(self, row: int) -> DocumentRow:
         (data,) = self._records.need([document_key(row)])
-        return unpack(data, DocumentRow)
+        return unpack(data, DocumentRow, self._records.name)
 
     @cached_property
     def documents(self) -> tuple[StoredDocument, ...]:
         """All documents, sorted by path."""
         keys = [document_key(row) for row in range(len(self._paths))]
         parts = (keys[first : first + _AT_ONCE] for first in range(0, len(keys), _AT_ONCE))
-        return tuple(unpack(data, DocumentRow).document for part in parts for data in self._records.need(part))
+        found = (data for part in parts for data in self._records.need(part))
+        return tuple(unpack(data, DocumentRow, self._records.name).document for data in found)
 
     def document(self, row: int, /) -> StoredDocument:
         """Return a document by its row."""
@@ -47,11 +48,12 @@ class ServedPassages:
     def document_text(self, row: int) -> str:
         """Return the extracted text of a document."""
         (data,) = self._records.need([text_key(row)])
-        return unpack(data, str)
+        return unpack(data, str, self._records.name)
 
     def passages(self, rows: Sequence[int]) -> list[StoredPassage]:
         """Return passages in the order of ``rows``."""
-        return [unpack(data, StoredPassage) for data in self._records.need([passage_key(row) for row in rows])]
+        found = self._records.need([passage_key(row) for row in rows])
+        return [unpack(data, StoredPassage, self._records.name) for data in found]
 
     def passage_ids(self, rows: Sequence[int]) -> list[str]:
         """Return the ids of passages in the order of ``rows``."""
@@ -67,4 +69,4 @@ class ServedPassages:
         """Return the pages on which text of ``start`` to ``end`` stands, in order."""
         ranges = self._row(document).pages
         keys = [page_key(document, at) for at, (first, last) in enumerate(ranges) if first < end and last > start]
-        return tuple(unpack(data, Page) for data in self._records.need(keys))
+        return tuple(unpack(data, Page, self._records.name) for data in self._records.need(keys))

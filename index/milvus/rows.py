@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.encode.protocol import FloatArray
+from index.errors import SnapshotDamaged
 from index.opened import RowArray
 from index.store import StoredDocument
 
@@ -20,6 +21,9 @@ MANIFEST, ORIGIN, BUILT, PUBLISHED = "manifest", "origin", "built", "published"
 
 WORDLESS = 0
 """Stands in a sparse vector that would be empty, which servers refuse; terms are numbered from 1."""
+
+LARGEST = 2**30
+"""Bytes of a record at most, once unpacked: no document's text is as long, and what is packed may claim any."""
 
 T = TypeVar("T")
 
@@ -104,9 +108,32 @@ def pack(record: Any) -> bytes:
     return zlib.compress(msgspec.msgpack.encode(record), 1)
 
 
-def unpack(data: bytes, kind: type[T]) -> T:
-    """Return the record in bytes that ``pack`` made."""
-    return msgspec.msgpack.decode(zlib.decompress(data), type=kind)
+def unpack(data: bytes, kind: type[T], where: str) -> T:
+    """Return the record in bytes that ``pack`` made, which were read from ``where``.
+
+    Raises SnapshotDamaged where they are others, or hold more than LARGEST bytes.
+    """
+    packed = zlib.decompressobj()
+    try:
+        plain = packed.decompress(data, LARGEST)
+        if not packed.eof:
+            raise damaged(where)
+        return msgspec.msgpack.decode(plain, type=kind)
+    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise damaged(where) from error
+
+
+def damaged(where: str) -> SnapshotDamaged:
+    """Return the error for a row that was altered."""
+    return SnapshotDamaged(f"{where} holds a row that is not as it was written; build or import again")
+
+
+def seconds_in(data: bytes, where: str) -> float:
+    """Return the time in a blob, in seconds since the epoch. Raises SnapshotDamaged."""
+    try:
+        return float(data)
+    except ValueError as error:
+        raise damaged(where) from error
 
 
 def within(ranges: RowArray | None, field: str) -> str:

@@ -17,7 +17,7 @@ from index.manifest import Counts
 from index.milvus.blobs import Blobs
 from index.milvus.client import Client
 from index.milvus.generation import Generation
-from index.milvus.rows import Scoring, TermRow, scoring_key, term_key, unpack, within
+from index.milvus.rows import Scoring, TermRow, damaged, scoring_key, term_key, unpack, within
 from index.opened import Found, Ranges, RowArray
 from index.vectors import cosines
 
@@ -49,7 +49,8 @@ class ServedSelection:
         asked = list(terms)
         if missing := list(dict.fromkeys(term for term in asked if term not in self._terms)):
             found = self._records.get([term_key(term) for term in missing])
-            rows = {t: unpack(found[k], TermRow) if (k := term_key(t)) in found else _NO_TERM for t in missing}
+            of = self._records.name
+            rows = {t: unpack(found[k], TermRow, of) if (k := term_key(t)) in found else _NO_TERM for t in missing}
             if len(self._terms) < REMEMBERED:
                 self._terms.update(rows)
             return [rows.get(term) or self._terms[term] for term in asked]
@@ -65,7 +66,7 @@ class ServedSelection:
         asked = [row for row in self.terms(terms) if row.passages]
         rows = self._rows(vector, asked, depth, allowed)
         keys = [scoring_key(row) for row in rows.tolist()]
-        scoring = [unpack(data, Scoring) for data in self._records.need(keys)]
+        scoring = [self._scoring(data) for data in self._records.need(keys)]
         codes = [np.frombuffer(one.codes, dtype=np.uint8).reshape(-1, self._code_size) for one in scoring]
         if not codes:
             none = np.zeros(0, dtype=np.float32)
@@ -78,6 +79,14 @@ class ServedSelection:
             starts=np.append(0, np.cumsum(sizes)[:-1]),
             whole=cosines(vector, np.concatenate([one[-1:] for one in codes])),
         )
+
+    def _scoring(self, data: bytes) -> Scoring:
+        """Return what scores a passage. Raises SnapshotDamaged where its parts are not as long as they should be."""
+        found = unpack(data, Scoring, self._records.name)
+        codes, terms, weights = len(found.codes), len(found.terms), len(found.weights)
+        if not codes or codes % self._code_size or weights % 2 or terms != 2 * weights:
+            raise damaged(self._records.name)
+        return found
 
     def _rows(self, vector: FloatArray, asked: Sequence[TermRow], depth: int, allowed: Ranges | None) -> RowArray:
         """Return the rows of passages that any of the three lists has, ascending; all, where they are no more."""

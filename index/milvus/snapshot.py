@@ -13,7 +13,7 @@ from index.milvus.blobs import Blobs
 from index.milvus.client import Client
 from index.milvus.generation import Generation
 from index.milvus.passages import ServedPassages
-from index.milvus.rows import BUILT, MANIFEST, ORIGIN
+from index.milvus.rows import BUILT, MANIFEST, ORIGIN, seconds_in
 from index.milvus.select import ServedSelection
 from index.opened import Found, Ranges
 
@@ -23,13 +23,13 @@ def read_head(records: Blobs, where: str) -> tuple[Manifest, Path, float]:
 
     Raises SnapshotDamaged and SnapshotFormat as for a folder.
     """
-    found = records.get([MANIFEST, ORIGIN, BUILT])
+    found = records.get([MANIFEST, ORIGIN, BUILT], latest=True)
     if len(found) < 3:
         raise SnapshotDamaged(f"{where} is not complete; build or import again")
     return (
         read_manifest(found[MANIFEST], where),
         Path(found[ORIGIN].decode("utf-8", "surrogateescape")),
-        float(found[BUILT]),
+        seconds_in(found[BUILT], where),
     )
 
 

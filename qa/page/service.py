@@ -247,7 +247,7 @@ class Service:
         return IndexStatus(
             snapshot=manifest.id,
             built=_utc(self.index.built),
-            seeds=self.discretion.folder(str(self._rebuilder.folder())),
+            seeds=self.discretion.folder(str(self._rebuilder.shown())),
             documents=manifest.counts.documents,
             passages=manifest.counts.passages,
             sentences=manifest.counts.sentences,

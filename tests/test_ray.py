@@ -706,7 +706,8 @@ def network() -> Iterator[Network]:
 def lines_of(process: subprocess.Popen[bytes]) -> Iterator[str]:
     assert process.stdout is not None
     for line in process.stdout:
-        yield line.decode().rstrip("\n")
+        if text := line.decode().strip():  # Ray has words of its own, and empty lines
+            yield text
 
 
 @needs_ray

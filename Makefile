@@ -18,7 +18,7 @@ run: .venv/run
 test: .venv/test
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
-# Ray is large, and few need it: the rest of the tests goes without.
+# The builds on a Ray cluster alone. On Linux `make test` runs them too; elsewhere Ray is installed here.
 test-ray: .venv/test
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[ray]'
 	$(BIN)/python -m pytest tests/test_ray.py

@@ -78,9 +78,7 @@ def cli() -> None:
     "--deadline",
     type=click.FloatRange(min=1),
     metavar="SECONDS",
-    default=DEADLINE,
-    show_default=True,
-    help="When to give up on the Ray cluster.",
+    help=f"How long the Ray cluster is waited for, from the start of the build on.  [default: {DEADLINE:g}]",
 )
 @JSON
 def build(
@@ -92,7 +90,7 @@ def build(
     search: str | None,
     engine: str,
     address: str,
-    deadline: float,
+    deadline: float | None,
     as_json: bool,
 ) -> None:
     """Read the documents in SEEDS and put an index of them in force.
@@ -102,6 +100,8 @@ def build(
     """
     if address and engine != "ray":
         raise click.UsageError("--address names a Ray cluster: it needs --engine ray")
+    if deadline is not None and engine != "ray":
+        raise click.UsageError("--deadline is for a Ray cluster: it needs --engine ray")
     settings = settings_with(seeds=seeds, index=index, cache=cache, model=model, backend=backend, search=search)
     catalog = configured(settings)
     folder = settings.seeds or _built_from(catalog)
@@ -112,7 +112,8 @@ def build(
             build_into, catalog, folder, progress=progress, limits=settings.limits, search=settings.search
         )
         if engine == "ray":
-            with open_cluster(encoder, settings.cache, show.problem, address, deadline, progress) as cluster:
+            seconds = deadline or DEADLINE
+            with open_cluster(encoder, settings.cache, show.problem, address, seconds, progress) as cluster:
                 report = build_with(cluster.encoder, engine=cluster)
         else:
             report = build_with(encoder)

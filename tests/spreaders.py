@@ -41,6 +41,10 @@ class Spreader:
         """Raise an error."""
         raise OSError(28, "No space left on device")
 
+    def linger(self, number: int) -> int:
+        """Take long, but for number 0."""
+        return self.sleep(number) if number else number
+
     def sleep(self, number: int) -> int:
         """Take long."""
         time.sleep(60)

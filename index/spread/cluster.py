@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,7 +24,7 @@ from index.load.limits import Limits
 from index.records import Progress, no_progress
 from index.spread.encoder import SpreadEncoder
 from index.spread.parcel import pack
-from index.spread.pool import IN_FLIGHT, Place, Pool
+from index.spread.pool import IN_FLIGHT, Place, Pool, in_a_line
 from index.spread.readers import SpreadReaders
 from index.spread.worker import Worker, probe_texts, versions
 
@@ -30,6 +32,8 @@ SHARE = 0.5
 """Processors that a worker claims of its node: one that claimed all could wait for ever beside another job."""
 MOST_MACHINES = 64
 """Machines for which more texts are held at once; each takes some megabytes here."""
+HEAD_PATIENCE = 20.0
+"""Seconds without an answer of the head before the build gives up; after 60, Ray ends this process without a word."""
 _REACH_SECONDS = 5.0
 _SETTINGS = 4
 """The kind of a frame of HTTP/2."""
@@ -57,16 +61,22 @@ class Cluster:
         self._progress = progress
         self._pool = Pool(self._places, self._start, tell, deadline)
         self._sent: tuple[Any, Any, Any] | None = None
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._opened = ExitStack()
+        self._head = ""
+        self._answered = 0.0
+        """When the head last did, by the monotonic clock."""
         self.encoder = SpreadEncoder(encoder, self._pool)
 
     def __enter__(self) -> Cluster:
         self._progress("cluster", 0, 0)
         try:
             self._connect()
+            self._opened.callback(self._pool.close)
             parcel = pack(self._local.info, self._cache)
             probes = self._local.encode(probe_texts(), no_progress)
-            self._sent = ray.put(versions()), ray.put(parcel), ray.put(probes)
+            with in_a_line():
+                self._head = ray.get_runtime_context().gcs_address
+                self._sent = ray.put(versions()), ray.put(parcel), ray.put(probes)
             self._pool.open()
         except BaseException:
             self.close()
@@ -80,23 +90,24 @@ class Cluster:
 
     def close(self) -> None:
         """End the workers and leave the cluster."""
-        try:
-            self._pool.close()
-        finally:
-            ray.shutdown()
-            if self._scratch is not None:
-                self._scratch.cleanup()
+        self._opened.close()
 
     def _connect(self) -> None:
         """Enter the cluster, or start one of this machine. Raises ClusterError where that fails."""
+        if ray.is_initialized():
+            raise ClusterError("this process is part of a Ray cluster already; leave that first: ray.shutdown()")
         quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+        self._opened.callback(_on_sigterm, signal.getsignal(signal.SIGTERM))
         try:
             if self._address:
                 _reach(self._address)
+                self._opened.callback(ray.shutdown)
                 ray.init(address=self._address, **quiet)
             else:
+                room = self._room()
+                self._opened.callback(ray.shutdown)
                 with _uninterrupted():
-                    ray.init(address="local", include_dashboard=False, _temp_dir=self._room(), **quiet)
+                    ray.init(address="local", include_dashboard=False, _temp_dir=room, **quiet)
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             line = " ".join(str(error).split())[:300]
             if not self._address:
@@ -105,6 +116,7 @@ class Cluster:
                 f"the Ray cluster at {self._address} can't be entered ({line}); this machine has to be one of its "
                 f"nodes (ray start --address={self._address}), with the same Ray, Python and token"
             ) from error
+        _on_sigterm(_leave)  # Ray's own prints a trace of the process and ends it at once
 
     def _room(self) -> str:
         """Return a folder for logs and sockets of a cluster of our own, with which it goes.
@@ -112,8 +124,8 @@ class Cluster:
         Ray lets everybody write into it, so it lies in one that is ours alone; its path has to be short.
         """
         short = "/tmp" if os.name == "posix" else None  # noqa: S108 - a folder of our own is made in it
-        self._scratch = tempfile.TemporaryDirectory(prefix="qa-ray-", dir=short, ignore_cleanup_errors=True)
-        return os.path.join(self._scratch.name, "ray")
+        scratch = tempfile.TemporaryDirectory(prefix="qa-ray-", dir=short, ignore_cleanup_errors=True)
+        return os.path.join(self._opened.enter_context(scratch), "ray")
 
     @property
     def machines(self) -> int:
@@ -126,7 +138,12 @@ class Cluster:
         yield SpreadReaders(self._pool, limits)
 
     def _places(self) -> list[Place]:
-        """Return where workers can be now: one a node, or one a GPU where torch runs the model."""
+        """Return where workers can be now: one a node, or one a GPU where torch runs the model.
+
+        There are none while the head does not answer. Raises ClusterError where it has not done so for long.
+        """
+        if not self._head_answers():
+            return []  # it would be waited for
         found = []
         for node in ray.nodes():
             resources = node["Resources"]
@@ -146,6 +163,21 @@ class Cluster:
                 for number in range(workers)
             ]
         return found
+
+    def _head_answers(self) -> bool:
+        """Tell whether the head can be reached. Raises ClusterError where it could not be for HEAD_PATIENCE."""
+        host, _, port = self._head.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_SECONDS).close()
+        except OSError as error:
+            if time.monotonic() - self._answered < HEAD_PATIENCE:
+                return False
+            raise ClusterError(
+                f"the head of the Ray cluster, {self._head}, answers no more ({error}); what was read and encoded is "
+                "kept: start the cluster again, then the build"
+            ) from error
+        self._answered = time.monotonic()
+        return True
 
     def _start(self, place: Place) -> tuple[Any, Any]:
         """Start a worker, and have it join."""
@@ -175,6 +207,17 @@ def _uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
         if held:
             signal.raise_signal(signal.SIGINT)
+
+
+def _on_sigterm(handler: Any) -> None:
+    """Have SIGTERM handled so, in the main thread, where alone that can be said; None stands for what C has set."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if handler is None else handler)
+
+
+def _leave(number: int, _: Any) -> None:
+    """End the process as by ``number``, but orderly."""
+    sys.exit(128 + number)
 
 
 def _reach(address: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,17 @@ _ABSENT = "No module named 'index"
 """What Ray says of a node where our own code is missing, in whole or in part."""
 _FAREWELL = 5.0
 """Seconds that workers have to end their reading processes."""
+
+
+@contextmanager
+def in_a_line() -> Iterator[None]:
+    """Raise ClusterError for what Ray itself raises within: its head or its part of this machine is lost."""
+    try:
+        yield
+    except RayError as error:
+        raise ClusterError(
+            f"the Ray cluster was lost ({_reason(error)}); what it has read and encoded is kept: run it again to go on"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,20 +123,31 @@ class Pool:
 
     def open(self) -> None:
         """Start the workers, and wait until one is ready. Raises ClusterError where none can be."""
-        self._recruit()
-        while not self.ready:
-            self._wait({})
+        with in_a_line():
+            self._recruit()
+            while not self.ready:
+                self._wait({})
 
     def map(self, method: str, tasks: Iterable[Task]) -> Iterator[Any]:
         """Yield what ``method`` of a worker returns for each task, in their order.
 
-        Tasks are taken only as workers get free, and results are held only so far ahead. Raises ClusterError where
-        all workers are lost, one task loses one after the other, or time is up.
+        Tasks are taken only as workers get free, and results are held only so far ahead; what is still under way is
+        left to itself where the caller ends early. Raises ClusterError where all workers are lost, one task loses one
+        after the other, or time is up.
         """
+        running: dict[Any, tuple[_Given, _Worker]] = {}
+        try:
+            with in_a_line():
+                yield from self._map(method, tasks, running)
+        finally:
+            for _, worker in running.values():
+                worker.busy -= 1
+
+    def _map(self, method: str, tasks: Iterable[Task], running: dict[Any, tuple[_Given, _Worker]]) -> Iterator[Any]:
+        """Do as ``map`` does; ``running`` holds what is under way."""
         source = enumerate(tasks)
         following = next(source, None)
         again: deque[_Given] = deque()
-        running: dict[Any, tuple[_Given, _Worker]] = {}
         results: dict[int, Any] = {}
         at = 0
         while following is not None or again or running or results:
@@ -136,8 +159,8 @@ class Pool:
                     following = next(source, None)
                 else:
                     break
-                worker.busy += 1
                 running[getattr(worker.actor, method).remote(*given.task.arguments)] = given, worker
+                worker.busy += 1
             if at in results:
                 yield results.pop(at)
                 at += 1
@@ -254,12 +277,14 @@ class Pool:
                 self._workers.append(_Worker(place, *self._start(place)))
 
     def close(self) -> None:
-        """End the workers and all that they have started."""
-        leaving = [worker.actor.leave.remote() for worker in self._workers if worker.joining is None]
-        if leaving:
-            ray.wait(leaving, num_returns=len(leaving), timeout=_FAREWELL)
+        """End the workers and all that they have started, as far as the cluster is still there."""
+        with suppress(RayError):
+            leaving = [worker.actor.leave.remote() for worker in self._workers if worker.joining is None]
+            if leaving:
+                ray.wait(leaving, num_returns=len(leaving), timeout=_FAREWELL)
         for worker in self._workers:
-            ray.kill(worker.actor)
+            with suppress(RayError):
+                ray.kill(worker.actor)
         self._workers.clear()
 
 

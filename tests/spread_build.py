@@ -21,6 +21,9 @@ from index.errors import SeedQAError
 from index.spread import open_cluster
 from index.spread.cluster import Cluster
 
+DEADLINE = 120.0
+"""Seconds after which the test fails instead of waiting on."""
+
 
 def say(*words: object) -> None:
     """Print a line at once; it is one write, for a test reads along."""
@@ -61,7 +64,7 @@ def main() -> None:
     index.spread.encoder.BATCH = 64
     encoder = load_encoder(DEFAULT_MODEL, cache)
     try:
-        with open_cluster(encoder, cache, lambda line: say("told", line), sys.argv[4]) as cluster:
+        with open_cluster(encoder, cache, lambda line: say("told", line), sys.argv[4], DEADLINE) as cluster:
             report = build(seeds, index_folder, cluster.encoder, Halting(cluster), engine=cluster)
     except SeedQAError as error:
         say("failed", error)

@@ -35,10 +35,10 @@ FILES = (
 
 
 @pytest.fixture
-def built(tmp_path: Path, seeds: Path, encoder: HashEncoder) -> Path:
+def whole(tmp_path: Path, seeds: Path, encoder: HashEncoder) -> Path:
     """An index with every kind of file that a snapshot can have."""
-    build(seeds, tmp_path / "index", encoder, search="compressed")
-    return tmp_path / "index"
+    build(seeds, tmp_path / "whole", encoder, search="compressed")
+    return tmp_path / "whole"
 
 
 def file_of(index: Path, name: str) -> Path:
@@ -46,44 +46,44 @@ def file_of(index: Path, name: str) -> Path:
     return IndexPaths(index).snapshot(current_id(IndexPaths(index))).root / name
 
 
-def test_the_list_of_files_is_complete(built: Path) -> None:
-    root = file_of(built, "manifest.json").parent
+def test_the_list_of_files_is_complete(whole: Path) -> None:
+    root = file_of(whole, "manifest.json").parent
     assert sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()) == sorted(FILES)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_any_flipped_byte_is_found(built: Path, encoder: HashEncoder, name: str) -> None:
-    path = file_of(built, name)
+def test_any_flipped_byte_is_found(whole: Path, encoder: HashEncoder, name: str) -> None:
+    path = file_of(whole, name)
     good = path.read_bytes()
     step = max(1, len(good) // 40)
     for at in [*range(0, len(good), step), len(good) - 1]:
         path.write_bytes(good[:at] + bytes([good[at] ^ (1 << at % 8)]) + good[at + 1 :])
-        assert examine(IndexPaths(built)) != []
+        assert examine(IndexPaths(whole)) != []
         if name == "origin.json":  # says where the seeds are: needed to verify, not to answer
-            with open_index(built, encoder=encoder) as opened, pytest.raises(SnapshotDamaged):
+            with open_index(whole, encoder=encoder) as opened, pytest.raises(SnapshotDamaged):
                 opened.verify("seedqa:bridge.txt?chars=0-9&evidence=0-9&source=0123456789abcdef&quote=0123456789abcdef")
         else:
             with pytest.raises(SeedQAError, match=r"(rebuild the index: qa build|install a newer SeedQA)$"):
-                open_index(built, encoder=encoder)
+                open_index(whole, encoder=encoder)
     path.write_bytes(good)
-    assert examine(IndexPaths(built)) == []
+    assert examine(IndexPaths(whole)) == []
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_any_truncated_or_missing_file_is_found(built: Path, encoder: HashEncoder, name: str) -> None:
-    path = file_of(built, name)
+def test_any_truncated_or_missing_file_is_found(whole: Path, encoder: HashEncoder, name: str) -> None:
+    path = file_of(whole, name)
     good = path.read_bytes()
     for size in (0, 1, len(good) // 2, len(good) - 1):
         path.write_bytes(good[:size])
-        assert examine(IndexPaths(built)) != []
+        assert examine(IndexPaths(whole)) != []
         if name != "origin.json":
             with pytest.raises(SnapshotDamaged, match=r"rebuild the index: qa build$"):
-                open_index(built, encoder=encoder)
+                open_index(whole, encoder=encoder)
     path.unlink()
-    assert examine(IndexPaths(built)) != []
+    assert examine(IndexPaths(whole)) != []
     if name != "origin.json":
         with pytest.raises(SeedQAError, match=r"rebuild the index: qa build$"):
-            open_index(built, encoder=encoder)
+            open_index(whole, encoder=encoder)
 
 
 def test_no_index(tmp_path: Path) -> None:
@@ -211,12 +211,12 @@ def test_nothing_to_restore(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "origin.json"])
-def test_a_damaged_snapshot_is_not_restored(built: Path, seeds: Path, encoder: HashEncoder, name: str) -> None:
-    index = IndexPaths(built)
+def test_a_damaged_snapshot_is_not_restored(whole: Path, seeds: Path, encoder: HashEncoder, name: str) -> None:
+    index = IndexPaths(whole)
     older = current_id(index)
-    broken = file_of(built, name)
+    broken = file_of(whole, name)
     (seeds / "bridge.txt").write_text("Another bridge.", "utf-8")
-    newer = build(seeds, built, encoder).snapshot
+    newer = build(seeds, whole, encoder, search="compressed").snapshot
     good = broken.read_bytes()
     broken.write_bytes(bytes([good[0] ^ 1]) + good[1:])
     with pytest.raises(SnapshotDamaged, match=rf"^{broken}[^\n]*; rebuild the index: qa build$"):

@@ -1,8 +1,8 @@
 """Counting the terms of passages in bounded memory, and writing the index that lexical.py reads.
 
 Terms are counted until a run is full; it is sorted and set aside in a file (aside.py), and at the end the runs are
-merged, some terms at a time. What lies in memory is one run or one such part, whatever the number of passages; beside
-it some bytes for each passage and each different term.
+merged, some terms at a time. What lies in memory is one run or one such part, which is at least one whole term; beside
+it four bytes for each passage, and eight for each different term of each run.
 """
 
 from __future__ import annotations

@@ -16,7 +16,9 @@ KINDS = ("FLAT", "HNSW", "HNSW_SQ", "IVF_SQ8", "IVF_RABITQ", "DISKANN")
 """Kinds of index over vectors that a build can make on a server."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-_CREDENTIALS = re.compile(r"(?<=://).*@", re.DOTALL)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+"""Of two letters at least: one is a drive of Windows."""
+_CREDENTIALS = re.compile(r"(?<=:/)(/?).*@", re.DOTALL)
 """Up to the last @: a password may have any sign, also where it should have been written as %2F."""
 
 
@@ -44,15 +46,15 @@ class Address:
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a text is meant as an address rather than as a folder."""
-    return text.lower().startswith(SCHEMES)
+    """Tell whether a text is meant as an address rather than as a folder: one of any kind, so that none is a folder."""
+    return _SCHEME.match(text) is not None
 
 
 def parse_address(text: str) -> Address:
     """Return the address in a text. Raises SettingsError where it is none; credentials are never repeated."""
 
     def wrong(why: str) -> SettingsError:
-        shown = _CREDENTIALS.sub("…@", text)
+        shown = _CREDENTIALS.sub(r"\1…@", text)
         return SettingsError(
             f"index {shown} is no address of a server: {why}; "
             "expected milvus://host:port/name, or milvus+tls://user:password@host:port/database/name"
@@ -64,7 +66,9 @@ def parse_address(text: str) -> Address:
     except ValueError:
         raise wrong("host or port can't be read") from None  # its message would repeat them
     names = parts.path.strip("/").split("/")
-    if not is_address(text) or not host:
+    if not text.lower().startswith(SCHEMES):
+        raise wrong(f"it begins with none of {' and '.join(SCHEMES)}")
+    if not host:
         raise wrong("it names no host")
     if port == 0:
         raise wrong("port 0 is none")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from index.address import is_address
 from index.folder import FolderCatalog, receive
 from index.layout import IndexPaths
 from index.manifest import Manifest
@@ -23,6 +24,7 @@ def export_command(folder: Path, index: Path | str | None, as_json: bool) -> Non
 
     Every count and hash is checked before. What FOLDER held stays as an earlier snapshot.
     """
+    _folder(folder, "send one to", "qa import FOLDER")
     source = configured(settings_with(index=index))
     ident = source.current()
     with show.progress(quiet=as_json) as progress:
@@ -39,12 +41,18 @@ def import_command(folder: Path, index: Path | str | None, as_json: bool) -> Non
 
     Every count and hash of the copy is checked before.
     """
+    _folder(folder, "fetch one from", "qa export FOLDER")
     target = configured(settings_with(index=index))
     source = FolderCatalog(IndexPaths(folder))
     ident = source.current()
     with show.progress(quiet=as_json) as progress:
         target.take(source.home.snapshot(ident), progress)
     _tell(source.manifest(ident), target.name, as_json)
+
+
+def _folder(folder: Path, what: str, command: str) -> None:
+    if is_address(str(folder)):
+        raise click.UsageError(f"FOLDER is an index in a folder; to {what} a server: {command} --index ADDRESS")
 
 
 def _tell(manifest: Manifest, target: str, as_json: bool) -> None:

@@ -870,6 +870,9 @@ def test_an_address(text: str, expected: Address) -> None:
          "a name has letters of English, digits and underscores, at most 100 and no digit first"),
         ("milvus://host/9a", "milvus://host/9a",
          "a name has letters of English, digits and underscores, at most 100 and no digit first"),
+        ("http://host:1/x", "http://host:1/x", "it begins with none of milvus:// and milvus+tls://"),
+        ("mivlus://me:secret@host/x", "mivlus://…@host/x", "it begins with none of milvus:// and milvus+tls://"),
+        ("milvus:/me:secret@host/x", "milvus:/…@host/x", "it begins with none of milvus:// and milvus+tls://"),
         ("milvus://host/a?b=c", "milvus://host/a?b=c", "it has more than a name behind the host"),
     ],
 )  # fmt: skip

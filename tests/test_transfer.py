@@ -157,3 +157,16 @@ def test_the_commands(qa: Run, built: Path, tmp_path: Path) -> None:  # noqa: F8
     )
     with pytest.raises(SnapshotMissing):
         as_catalog(missing).open()
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("export", "to send one to a server: qa import FOLDER --index ADDRESS"),
+        ("import", "to fetch one from a server: qa export FOLDER --index ADDRESS"),
+    ],
+)
+def test_an_address_is_no_folder(command: str, message: str, qa: Run, built: Path) -> None:  # noqa: F811
+    code, out, told = qa(command, "milvus://127.0.0.1:1/x", "--index", str(built))
+    assert (code, out) == (2, "")
+    assert f"FOLDER is an index in a folder; {message}" in " ".join(told.split())

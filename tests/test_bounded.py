@@ -81,17 +81,22 @@ def test_parts_however_small_give_the_same_snapshot(
     assert [path.name for path in (tmp_path / "small").iterdir() if "unfinished" in path.name] == []
 
 
-@pytest.mark.usefixtures("small_parts")
-def test_vectors_that_an_interrupted_build_kept_count_as_reused(tmp_path: Path, encoder: HashEncoder) -> None:
-    seeds = write_seeds(tmp_path / "seeds", 12)
+def interrupt_build(seeds: Path, folder: Path, encoder: HashEncoder) -> None:
+    """Build as far as all vectors are there, and forget what was encoded."""
 
     def interrupt(at: str, done: int, total: int) -> None:
         if at == "check":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build(seeds, tmp_path / "index", encoder, interrupt)
+        build(seeds, folder, encoder, interrupt)
     encoder.encoded.clear()
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_vectors_that_an_interrupted_build_kept_count_as_reused(tmp_path: Path, encoder: HashEncoder) -> None:
+    seeds = write_seeds(tmp_path / "seeds", 12)
+    interrupt_build(seeds, tmp_path / "index", encoder)
     report = build(seeds, tmp_path / "index", encoder)
     assert (report.reused, encoder.encoded) == (report.sentences, [])
     build(seeds, tmp_path / "fresh", HashEncoder())
@@ -102,14 +107,7 @@ def test_vectors_that_an_interrupted_build_kept_count_as_reused(tmp_path: Path, 
 def test_what_was_kept_is_used_where_other_documents_came_before(tmp_path: Path, encoder: HashEncoder) -> None:
     """It is kept by document, so that a change at the beginning costs no document after it."""
     seeds = write_seeds(tmp_path / "seeds", 12)
-
-    def interrupt(at: str, done: int, total: int) -> None:
-        if at == "check":
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        build(seeds, tmp_path / "index", encoder, interrupt)
-    encoder.encoded.clear()
+    interrupt_build(seeds, tmp_path / "index", encoder)
     (seeds / "00-first.txt").write_text("Owls sit in the oak.", "utf-8")
     report = build(seeds, tmp_path / "index", encoder)
     assert (report.reused, encoder.encoded) == (report.sentences - 1, ["Owls sit in the oak."])

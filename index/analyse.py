@@ -153,16 +153,29 @@ def occurrences(text: str, language: str, wanted: Collection[str]) -> list[tuple
     plain = text if text.isascii() else text.translate(_TYPOGRAPHIC)  # as long as the text
     if plain.isascii():  # the same, quicker
         return _ascii_occurrences(plain, known, wanted)
+    tokens: list[str] = _TOKEN.findall(plain)
+    named = {token: _wanted_pieces(token, known, language, wanted) for token in set(tokens)}
     spans: list[tuple[int, int, str]] = []
-    for found in _TOKEN.finditer(plain):
-        token, begin = found.group(), found.start()
-        if len(token) == 1 and _elided(plain, begin, begin + 1):
-            continue
-        for start, end in [(0, len(token))] if token.isascii() else _pieces(token):
-            piece = token[start:end]
-            spoken = [known[piece.lower()]] if piece.isascii() else terms(piece, language)
-            spans.extend((begin + start, begin + end, term) for term in spoken if term in wanted)
+    end = 0
+    for token in tokens:
+        begin = plain.index(token, end)  # nothing of a token stands between two
+        end = begin + len(token)
+        if (pieces := named[token]) and not (len(token) == 1 and _elided(plain, begin, end)):
+            spans.extend((begin + first, begin + last, term) for first, last, term in pieces)
     return spans
+
+
+def _wanted_pieces(token: str, known: _Terms, language: str, wanted: Collection[str]) -> list[tuple[int, int, str]]:
+    """Return where in a token words stand whose terms are wanted, each with its term."""
+    if token.isascii():
+        term = known[token.lower()]
+        return [(0, len(token), term)] if term in wanted else []
+    return [
+        (start, end, term)
+        for start, end in _pieces(token)
+        for term in terms(token[start:end], language)
+        if term in wanted
+    ]
 
 
 def _ascii_occurrences(text: str, known: _Terms, wanted: Collection[str]) -> list[tuple[int, int, str]]:

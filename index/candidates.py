@@ -111,11 +111,14 @@ class Candidates:
             raise SnapshotDamaged(f"{path} can't be read as candidates ({error}); {REBUILD}") from error
         self._whole = whole  # keeps alive what FAISS looks at
 
-    def rows(self, vector: FloatArray, count: int, probes: int, allowed: Mask | None = None) -> RowArray:
-        """Return about ``count`` rows that may be nearest to ``vector``, ascending, from the ``probes`` nearest lists.
+    def best(
+        self, vector: FloatArray, count: int, probes: int, allowed: Mask | None = None
+    ) -> tuple[RowArray, FloatArray]:
+        """Return ``count`` rows, or fewer, of the ``probes`` nearest lists that may be nearest to ``vector``.
 
-        Where only some rows are ``allowed``, more lists are looked into: so many that as many rows would be compared
-        as otherwise if they lay everywhere, and all the others, too, where they do not.
+        With each comes its cosine as the codes tell it, about; the highest first. Where only some rows are ``allowed``,
+        more lists are looked into: so many that as many rows would be compared as otherwise if they lay everywhere, and
+        all the others, too, where they do not.
 
         Raises SnapshotDamaged where the lists name a row that there is not.
         """
@@ -126,12 +129,13 @@ class Candidates:
             chosen = _untyped.IDSelectorBitmap(bits)
             parameters.sel = chosen
             parameters.nprobe = min(-(-probes * len(allowed) // max(int(allowed.sum()), 1)), self._index.nlist)
-        _, found = self._index.search(vector[None, :], count, params=parameters)
+        estimates, found = self._index.search(vector[None, :], count, params=parameters)
         if allowed is not None and found[0, -1] < 0 and parameters.nprobe < self._index.nlist:
             parameters.nprobe = self._index.nlist
-            _, found = self._index.search(vector[None, :], count, params=parameters)
-        rows: RowArray = np.sort(found[0][found[0] != -1])  # -1 stands where there are no more
-        if len(rows) and not 0 <= rows[0] <= rows[-1] < self._count:
-            wrong = rows[0] if rows[0] < 0 else rows[-1]
-            raise SnapshotDamaged(f"{self._path} names vector {wrong} of {self._count}; {REBUILD}")
-        return rows
+            estimates, found = self._index.search(vector[None, :], count, params=parameters)
+        there = found[0] != -1  # which stands where there are no more
+        rows: RowArray = found[0][there]
+        wrong = rows[(rows < 0) | (rows >= self._count)]
+        if len(wrong):
+            raise SnapshotDamaged(f"{self._path} names vector {wrong[0]} of {self._count}; {REBUILD}")
+        return rows, estimates[0][there]

@@ -49,6 +49,9 @@ _LOOKUP = 16
 
 _SURE = 1 - 1e-5
 
+_FOLD = 64
+"""Scores of which the highest stands for all, where it is asked what the best of very many reach."""
+
 _LOOKED_AT = 2**22
 """Postings looked at together."""
 
@@ -211,39 +214,35 @@ class Lexical:
         The rest of the terms comes third: they are still to be looked up, for passages that are then in order.
         """
         total = self._zeros()
-        touched: list[NDArray[np.uint32]] = []
         try:
             for at, one in enumerate(asked, 1):
-                rows = self._passages[one.first : one.last]
+                rows = self._passages[one.first : one.last].astype(np.intp)
                 gains = self._weights[one.first : one.last] * one.scale
                 if allowed is not None:
                     keep = allowed[rows]
                     rows, gains = rows[keep], gains[keep]
-                touched.append(rows[total[rows] == 0])
-                total[rows] += gains
+                np.add.at(total, rows, gains)
                 later, rest = asked[at:], _most(asked[at:])
-                if not later or rest >= _most(asked[:at]):
+                if later and rest >= _most(asked[:at]):
                     continue
-                seen = np.concatenate(touched)
-                if rest < _floor(total[seen], count):  # what was not seen by now can't be among the best
-                    seen, sums = _narrowed(seen, total[seen], count, rest)
-                    if _LOOKUP * len(seen) < sum(one.size for one in later):
-                        order = np.argsort(seen)
-                        return seen[order], sums[order], later
-            seen = np.concatenate(touched)
-            seen, sums = _narrowed(seen, total[seen], count, 0.0)
-            return seen, sums, ()
+                floor = _floor_of_all(total, count)
+                if later and rest >= floor:
+                    continue
+                # What was not seen by now can't be among the best.
+                seen = np.flatnonzero(total >= np.float32(floor - rest) if floor > rest else total > 0)
+                if not later or _LOOKUP * len(seen) < sum(one.size for one in later):
+                    break
+            return seen.astype(np.uint32), total[seen], later
         finally:
-            for some in touched:
-                total[some] = 0
+            total.fill(0)
             self._spare.append(total)
 
     def _zeros(self) -> FloatArray:
-        """Return an array of a 0 for each passage; of a fresh one only what is written to takes memory."""
+        """Return an array of a 0 for each passage, and for none up to the next multiple of _FOLD."""
         try:
             return self._spare.pop()
         except IndexError:
-            return np.zeros(self.count, dtype=np.float32)
+            return np.zeros(-(-self.count // _FOLD) * _FOLD, dtype=np.float32)
 
     def of_passages(self, first: int, last: int) -> tuple[IntArray, IntArray, NDArray[np.uint16]]:
         """Return what the passages from ``first`` up to ``last`` hold, for another store.
@@ -298,6 +297,14 @@ def _floor(sums: FloatArray, count: int) -> float:
     A little lower, since sums of single precision depend on their order.
     """
     return float(np.partition(sums, -count)[-count]) * _SURE if len(sums) >= count else 0.0
+
+
+def _floor_of_all(total: FloatArray, count: int) -> float:
+    """Return the same, or less, of a multiple of _FOLD scores of which most may be 0.
+
+    It is quick to look only at the highest of every so many: the ``count``-th of these is reached by ``count`` scores.
+    """
+    return _floor(total.reshape(_FOLD, -1).max(axis=0) if len(total) > 16 * _FOLD * count else total, count)
 
 
 def _narrowed(

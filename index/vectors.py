@@ -12,6 +12,7 @@ of rows.
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -47,11 +48,14 @@ BLOCK = 16_384
 FEW = 50_000
 """So many rows at most are compared one and all where only these are allowed; it takes some milliseconds."""
 
-_ROOM = 2**29
-"""Bytes of a mapped file that may count as memory of this process; a larger one is let go of before they are more."""
+TRIED, DOUBT = 2, 3
+"""So many candidates for each vector wanted are compared in any case; of the rest those whose estimate is at most so
+many standard deviations too low. A half to a third of them it is, and the nearest that are missed are no more
+(docs/scale.md)."""
 
-_AROUND = 2**16
-"""Bytes that the system may map with one row that is looked at."""
+LARGE = 2**30
+"""Bytes of a file from which single rows are read, not looked at where they are mapped: every row that is looked at
+maps its neighbours, too, so that before long all of the file would count as memory of this process."""
 
 
 def write_vectors(path: Path, blocks: Iterable[FloatArray], count: int, dimension: int) -> None:
@@ -77,7 +81,7 @@ def halved(vectors: FloatArray) -> bytes:
     return bytes(_empty(vectors.shape[1]).sa_encode(np.ascontiguousarray(vectors, dtype=np.float32)).data)
 
 
-def unhalved(codes: bytes, dimension: int) -> FloatArray:
+def unhalved(codes: bytes | NDArray[np.uint8], dimension: int) -> FloatArray:
     """Return the rows that ``halved`` gave: shape (any, dimension), float32. Halved again they are the same bytes."""
     rows: NDArray[np.uint8] = np.frombuffer(codes, dtype=np.uint8).reshape(-1, 2 * dimension)
     if not len(rows):
@@ -97,6 +101,11 @@ def _head(count: int, dimension: int) -> bytes:
     head[8:16] = count.to_bytes(8, "little")
     head[-8:] = (count * 2 * dimension).to_bytes(8, "little")
     return bytes(head)
+
+
+def _first(rows: RowArray, scores: FloatArray, count: int) -> RowArray:
+    """Return the ``count`` rows with the highest scores, ties by row."""
+    return rows[np.lexsort((rows, -scores))[:count]]
 
 
 def cosines(vector: FloatArray, codes: NDArray[np.uint8]) -> FloatArray:
@@ -126,7 +135,7 @@ class Vectors:
     ) -> None:
         """Map an index that ``write_vectors`` made, open as ``file``, whose hash was checked; ``path`` is its name.
 
-        ``candidates`` say where to look first; without them all vectors are compared.
+        ``file`` has to stay open. ``candidates`` say where to look first; without them all vectors are compared.
 
         Raises SnapshotDamaged where it is of another kind or size than expected: FAISS's reader is not called then.
         """
@@ -142,9 +151,9 @@ class Vectors:
         whole = np.frombuffer(mapped, dtype=np.uint8)
         self._index: Any = faiss.read_index(_reader(faiss.swig_ptr(whole), len(whole)))
         self._codes: NDArray[np.uint8] = whole[len(head) :].reshape(count, size)  # keeps alive what FAISS looks at
-        self._mapped = mapped
+        self._path, self._file, self._head = path, file, len(head)
+        self._read = len(mapped) > LARGE and hasattr(os, "pread")
         self._candidates = candidates
-        self._touched = 0
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -170,11 +179,24 @@ class Vectors:
         """Return what ``nearest`` does, with other candidates than those that this was opened with."""
         if allowed is not None and np.count_nonzero(allowed) <= max(FEW, count * how.factor):
             rows: RowArray = np.flatnonzero(allowed)
-        elif count * how.factor >= len(self):
+            return _first(rows, self.cosines(vector, rows), count)
+        if count * how.factor >= len(self):
             return self._exactly(vector, count, allowed)
-        else:
-            rows = lists.rows(vector, count * how.factor, how.probes, allowed)
-        return rows[np.argsort(-self.cosines(vector, rows), kind="stable")[:count]]
+        return self._refined(vector, *lists.best(vector, count * how.factor, how.probes, allowed), count)
+
+    def _refined(self, vector: FloatArray, rows: RowArray, estimates: FloatArray, count: int) -> RowArray:
+        """Return the ``count`` best of ``rows`` by their own cosines; ``estimates`` of these are falling.
+
+        How far estimates are off is seen on the first. Of the rest only those are looked at that may be better.
+        """
+        tried = TRIED * count
+        found = self.cosines(vector, rows[:tried])
+        if tried < len(rows):
+            off = estimates[:tried] - found
+            bar = np.partition(found, -count)[-count] + off.mean() - DOUBT * off.std()
+            rows = rows[: tried + np.count_nonzero(estimates[tried:] >= bar)]
+            found = np.concatenate((found, self.cosines(vector, rows[tried:])))
+        return _first(rows, found, count)
 
     def _exactly(self, vector: FloatArray, count: int, allowed: Mask | None) -> RowArray:
         """Compare all vectors."""
@@ -192,16 +214,15 @@ class Vectors:
         found = np.empty(len(rows), dtype=np.float32)
         for first in range(0, len(rows), BLOCK):
             some = rows[first : first + BLOCK]
-            found[first : first + BLOCK] = cosines(vector, self._codes[some])
-            self._touch(len(some))
+            found[first : first + BLOCK] = cosines(vector, self._taken(some))
         return found
 
     def take(self, rows: RowArray) -> FloatArray:
         """Return a copy of ``rows``: shape (len(rows), dimension), float32."""
-        if not len(rows):
-            return np.zeros((0, self._index.d), dtype=np.float32)
-        taken: FloatArray = self._index.reconstruct_batch(rows)
-        self._touch(len(rows))
+        taken = np.empty((len(rows), self.dimension), dtype=np.float32)
+        for first in range(0, len(rows), BLOCK):
+            some = rows[first : first + BLOCK]
+            taken[first : first + BLOCK] = unhalved(self._taken(some), self.dimension)
         return taken
 
     def blocks(self) -> Iterator[FloatArray]:
@@ -209,9 +230,15 @@ class Vectors:
         for first in range(0, len(self), BLOCK):
             yield self.take(np.arange(first, min(first + BLOCK, len(self))))
 
-    def _touch(self, rows: int) -> None:
-        """Note that ``rows`` were looked at, and let go of all pages when these may be many; the system keeps them."""
-        self._touched += rows
-        if self._touched * _AROUND > _ROOM and len(self._mapped) > _ROOM and hasattr(mmap, "MADV_DONTNEED"):
-            self._touched = 0
-            self._mapped.madvise(mmap.MADV_DONTNEED)
+    def _taken(self, rows: RowArray) -> NDArray[np.uint8]:
+        """Return the codes of ``rows``: shape (len(rows), 2 · dimension). Rows in sequence are read at once."""
+        if not self._read or not len(rows):
+            return self._codes[rows]
+        size, file = self._codes.shape[1], self._file.fileno()
+        edges = np.concatenate(([0], np.flatnonzero(np.diff(rows) != 1) + 1, [len(rows)]))
+        places = (self._head + rows[edges[:-1]] * size).tolist()
+        sizes = (np.diff(edges) * size).tolist()
+        found = b"".join([os.pread(file, many, place) for many, place in zip(sizes, places, strict=True)])
+        if len(found) != len(rows) * size:
+            raise SnapshotDamaged(f"{self._path} ends before its last vector; {REBUILD}")
+        return np.frombuffer(found, dtype=np.uint8).reshape(-1, size)

@@ -230,13 +230,13 @@ def test_a_row_that_there_is_not_is_damage(tmp_path: Path) -> None:
     with pytest.raises(
         SnapshotDamaged, match=rf"^{path} names vector 1099511627776 of {COUNT}; rebuild the index: qa "
     ):
-        lists.rows(clustered(1)[0], 500, how.lists)
+        lists.best(clustered(1)[0], 500, how.lists)
 
     path.write_bytes(data[:20_000] + data[20_000:].replace(row.to_bytes(8, "little"), b"\xfe" + b"\xff" * 7))
     with path.open("rb") as file:
         lists = Candidates(path, file, COUNT, DIMENSION, how.lists)
     with pytest.raises(SnapshotDamaged, match=rf"^{path} names vector -2 of {COUNT}; rebuild the index: qa build$"):
-        lists.rows(clustered(1)[0], 500, how.lists)
+        lists.best(clustered(1)[0], 500, how.lists)
 
 
 @pytest.fixture

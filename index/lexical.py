@@ -17,6 +17,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, overload
 
@@ -51,6 +52,9 @@ _SURE = 1 - 1e-5
 
 _FOLD = 64
 """Scores of which the highest stands for all, where it is asked what the best of very many reach."""
+
+PART = 2**18
+"""Passages that are scored together: their scores take a mebibyte."""
 
 _LOOKED_AT = 2**22
 """Postings looked at together."""
@@ -133,7 +137,7 @@ class Lexical:
         self.count = passages
         self._ranges: dict[str, tuple[int, int]] = {}
         self._spare: list[FloatArray] = []
-        """Arrays of a score for each passage, all 0, for questions to come: one for each that was asked at a time."""
+        """Arrays of a score for each passage of a part, all 0: as many as questions were asked at a time."""
 
     def close(self) -> None:
         """Close the table of terms."""
@@ -181,6 +185,8 @@ class Lexical:
 
     def _gains(self, one: _Asked, rows: NDArray[np.uint32]) -> FloatArray:
         """Return what a term adds to the scores of ``rows``."""
+        if not one.size:
+            return np.zeros(len(rows), dtype=np.float32)
         passages = self._passages[one.first : one.last]
         at = np.minimum(np.searchsorted(passages, rows), one.size - 1)
         gains = self._weights[one.first : one.last][at] * one.scale
@@ -192,57 +198,64 @@ class Lexical:
         ``allowed`` leaves out the others (one flag each). The passages are those that ``scores`` would name, but not
         all postings are read: rare terms come first, and as soon as the others together can lift no further passage
         among the best, they are looked up for those at hand alone (MaxScore: Turtle and Flood, "Query Evaluation:
-        Strategies and Optimizations", 1995).
+        Strategies and Optimizations", 1995). Passages are taken some at a time, so that their scores stay in the
+        processor's cache, and what the best of one part reach is known in the next.
         """
         named = tuple(terms)
         asked = sorted(self._asked(named), key=lambda one: one.size)
+        rows, sums, floor = np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.float32), 0.0
         if not asked or count < 1:
-            return np.zeros(0, dtype=np.int64)
-        rows, sums, later = self._gathered(asked, count, allowed)
-        for at, one in enumerate(later):
-            sums = sums + self._gains(one, rows)
-            rows, sums = _narrowed(rows, sums, count, _most(later[at + 1 :]))
-        rows, _ = _narrowed(rows, sums, count, 0.0)
+            return rows.astype(np.int64)
+        edges = np.arange(0, self.count + PART, PART, dtype=np.uint32)
+        bounds = np.array([one.first + np.searchsorted(self._passages[one.first : one.last], edges) for one in asked])
+        for first, (starts, ends) in zip(edges.tolist(), pairwise(bounds.T.tolist()), strict=False):
+            part = [_Asked(start, end, one.scale) for one, start, end in zip(asked, starts, ends, strict=True)]
+            more, reached = self._best_of_part(part, first, floor, allowed)
+            rows, sums = _narrowed(np.concatenate((rows, more)), np.concatenate((sums, reached)), count)
+            floor = _floor(sums, count)
         scores = self.scores_of(named, rows)
         return rows[np.lexsort((rows, -scores))][:count].astype(np.int64)
 
-    def _gathered(
-        self, asked: Sequence[_Asked], count: int, allowed: NDArray[np.bool_] | None
-    ) -> tuple[NDArray[np.uint32], FloatArray, Sequence[_Asked]]:
-        """Return the passages that may be among the best with their scores by the rarer terms.
+    def _best_of_part(
+        self, asked: Sequence[_Asked], first: int, floor: float, allowed: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.uint32], FloatArray]:
+        """Return which of the PART passages from ``first`` on score at least ``floor``, ascending, and their scores.
 
-        The rest of the terms comes third: they are still to be looked up, for passages that are then in order.
+        ``asked`` are the terms with their postings among these, the rarest of all passages first.
         """
+        rests = [_most(asked[at:]) for at in range(len(asked) + 1)]
         total = self._zeros()
         try:
-            for at, one in enumerate(asked, 1):
-                rows = self._passages[one.first : one.last].astype(np.intp)
+            for at, rest in enumerate(rests):
+                # Once the other terms can't reach the floor, what was not seen by now can't be among the best.
+                if rest < floor or at == len(asked):
+                    seen = np.flatnonzero(total >= np.float32(floor - rest) if floor > rest else total)
+                    if at == len(asked) or _LOOKUP * len(seen) < sum(one.size for one in asked[at:]):
+                        break
+                one = asked[at]
+                rows = (self._passages[one.first : one.last] - np.uint32(first)).astype(np.intp)
                 gains = self._weights[one.first : one.last] * one.scale
                 if allowed is not None:
-                    keep = allowed[rows]
+                    keep = allowed[first + rows]
                     rows, gains = rows[keep], gains[keep]
                 np.add.at(total, rows, gains)
-                later, rest = asked[at:], _most(asked[at:])
-                if later and rest >= _most(asked[:at]):
-                    continue
-                floor = _floor_of_all(total, count)
-                if later and rest >= floor:
-                    continue
-                # What was not seen by now can't be among the best.
-                seen = np.flatnonzero(total >= np.float32(floor - rest) if floor > rest else total > 0)
-                if not later or _LOOKUP * len(seen) < sum(one.size for one in later):
-                    break
-            return seen.astype(np.uint32), total[seen], later
+            sums = total[seen]
         finally:
             total.fill(0)
             self._spare.append(total)
+        found = (first + seen).astype(np.uint32)
+        for one, rest in zip(asked[at:], rests[at + 1 :], strict=True):
+            sums = sums + self._gains(one, found)
+            keep = sums >= np.float32(floor - rest)
+            found, sums = found[keep], sums[keep]
+        return found, sums
 
     def _zeros(self) -> FloatArray:
-        """Return an array of a 0 for each passage, and for none up to the next multiple of _FOLD."""
+        """Return an array of a 0 for each passage of a part."""
         try:
             return self._spare.pop()
         except IndexError:
-            return np.zeros(-(-self.count // _FOLD) * _FOLD, dtype=np.float32)
+            return np.zeros(min(self.count, PART), dtype=np.float32)
 
     def of_passages(self, first: int, last: int) -> tuple[IntArray, IntArray, NDArray[np.uint16]]:
         """Return what the passages from ``first`` up to ``last`` hold, for another store.
@@ -307,9 +320,7 @@ def _floor_of_all(total: FloatArray, count: int) -> float:
     return _floor(total.reshape(_FOLD, -1).max(axis=0) if len(total) > 16 * _FOLD * count else total, count)
 
 
-def _narrowed(
-    rows: NDArray[np.uint32], sums: FloatArray, count: int, rest: float
-) -> tuple[NDArray[np.uint32], FloatArray]:
-    """Return those of ``rows`` that ``rest`` more may lift among the ``count`` best."""
-    keep = sums + np.float32(rest) >= _floor(sums, count)
+def _narrowed(rows: NDArray[np.uint32], sums: FloatArray, count: int) -> tuple[NDArray[np.uint32], FloatArray]:
+    """Return those of ``rows`` that may be among the ``count`` best."""
+    keep = sums >= _floor(sums, count)
     return rows[keep], sums[keep]

@@ -53,8 +53,9 @@ _SURE = 1 - 1e-5
 _FOLD = 64
 """Scores of which the highest stands for all, where it is asked what the best of very many reach."""
 
-PART = 2**18
-"""Passages that are scored together: their scores take a mebibyte."""
+PARTS, SMALLEST, LARGEST = 8, 2**14, 2**18
+"""Into so many parts are passages divided to be scored, unless these were smaller or larger than this; the scores of
+the largest take a mebibyte."""
 
 _LOOKED_AT = 2**22
 """Postings looked at together."""
@@ -135,6 +136,8 @@ class Lexical:
                 raise SnapshotDamaged(f"{folder} holds arrays that do not fit each other; rebuild the index: qa build")
             opening.pop_all()
         self.count = passages
+        self._part = min(max(passages // PARTS, SMALLEST), LARGEST)
+        """Passages that are scored together."""
         self._ranges: dict[str, tuple[int, int]] = {}
         self._spare: list[FloatArray] = []
         """Arrays of a score for each passage of a part, all 0: as many as questions were asked at a time."""
@@ -206,7 +209,7 @@ class Lexical:
         rows, sums, floor = np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.float32), 0.0
         if not asked or count < 1:
             return rows.astype(np.int64)
-        edges = np.arange(0, self.count + PART, PART, dtype=np.uint32)
+        edges = np.arange(0, self.count + self._part, self._part, dtype=np.uint32)
         bounds = np.array([one.first + np.searchsorted(self._passages[one.first : one.last], edges) for one in asked])
         for first, (starts, ends) in zip(edges.tolist(), pairwise(bounds.T.tolist()), strict=False):
             part = [_Asked(start, end, one.scale) for one, start, end in zip(asked, starts, ends, strict=True)]
@@ -219,7 +222,7 @@ class Lexical:
     def _best_of_part(
         self, asked: Sequence[_Asked], first: int, floor: float, allowed: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.uint32], FloatArray]:
-        """Return which of the PART passages from ``first`` on score at least ``floor``, ascending, and their scores.
+        """Return which passages of the part from ``first`` on score at least ``floor``, ascending, and their scores.
 
         ``asked`` are the terms with their postings among these, the rarest of all passages first.
         """
@@ -255,7 +258,7 @@ class Lexical:
         try:
             return self._spare.pop()
         except IndexError:
-            return np.zeros(min(self.count, PART), dtype=np.float32)
+            return np.zeros(self._part, dtype=np.float32)
 
     def of_passages(self, first: int, last: int) -> tuple[IntArray, IntArray, NDArray[np.uint16]]:
         """Return what the passages from ``first`` up to ``last`` hold, for another store.

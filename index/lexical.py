@@ -211,47 +211,56 @@ class Lexical:
             return rows.astype(np.int64)
         edges = np.arange(0, self.count + self._part, self._part, dtype=np.uint32)
         bounds = np.array([one.first + np.searchsorted(self._passages[one.first : one.last], edges) for one in asked])
+        rests = [sum(one.most for one in asked[at:]) for at in range(len(asked) + 1)]
         for first, (starts, ends) in zip(edges.tolist(), pairwise(bounds.T.tolist()), strict=False):
             part = [_Asked(start, end, one.scale) for one, start, end in zip(asked, starts, ends, strict=True)]
-            more, reached = self._best_of_part(part, first, floor, allowed)
-            rows, sums = _narrowed(np.concatenate((rows, more)), np.concatenate((sums, reached)), count)
+            more, reached = self._best_of_part(part, rests, first, floor, allowed)
+            rows, sums = np.concatenate((rows, more)), np.concatenate((sums, reached))
             floor = _floor(sums, count)
+            keep = sums >= floor
+            rows, sums = rows[keep], sums[keep]
         scores = self.scores_of(named, rows)
         return rows[np.lexsort((rows, -scores))][:count].astype(np.int64)
 
     def _best_of_part(
-        self, asked: Sequence[_Asked], first: int, floor: float, allowed: NDArray[np.bool_] | None
+        self,
+        asked: Sequence[_Asked],
+        rests: Sequence[float],
+        first: int,
+        floor: float,
+        allowed: NDArray[np.bool_] | None,
     ) -> tuple[NDArray[np.uint32], FloatArray]:
         """Return which passages of the part from ``first`` on score at least ``floor``, ascending, and their scores.
 
-        ``asked`` are the terms with their postings among these, the rarest of all passages first.
+        ``asked`` are the terms with their postings among these, the rarest of all passages first; ``rests`` say what
+        each and those after it can give a passage together.
         """
-        rests = [_most(asked[at:]) for at in range(len(asked) + 1)]
         total = self._zeros()
         try:
             for at, rest in enumerate(rests):
                 # Once the other terms can't reach the floor, what was not seen by now can't be among the best.
                 if rest < floor or at == len(asked):
-                    seen = np.flatnonzero(total >= np.float32(floor - rest) if floor > rest else total)
-                    if at == len(asked) or _LOOKUP * len(seen) < sum(one.size for one in asked[at:]):
+                    seen = total >= np.float32(floor - rest) if floor > rest else total > 0
+                    if at == len(asked) or _LOOKUP * np.count_nonzero(seen) < sum(one.size for one in asked[at:]):
                         break
                 one = asked[at]
-                rows = (self._passages[one.first : one.last] - np.uint32(first)).astype(np.intp)
+                places = (self._passages[one.first : one.last] - np.uint32(first)).astype(np.intp)
                 gains = self._weights[one.first : one.last] * one.scale
                 if allowed is not None:
-                    keep = allowed[first + rows]
-                    rows, gains = rows[keep], gains[keep]
-                np.add.at(total, rows, gains)
-            sums = total[seen]
+                    keep = allowed[first + places]
+                    places, gains = places[keep], gains[keep]
+                np.add.at(total, places, gains)
+            found = np.flatnonzero(seen)
+            sums = total[found]
         finally:
             total.fill(0)
             self._spare.append(total)
-        found = (first + seen).astype(np.uint32)
+        rows = (first + found).astype(np.uint32)
         for one, rest in zip(asked[at:], rests[at + 1 :], strict=True):
-            sums = sums + self._gains(one, found)
+            sums = sums + self._gains(one, rows)
             keep = sums >= np.float32(floor - rest)
-            found, sums = found[keep], sums[keep]
-        return found, sums
+            rows, sums = rows[keep], sums[keep]
+        return rows, sums
 
     def _zeros(self) -> FloatArray:
         """Return an array of a 0 for each passage of a part."""
@@ -302,11 +311,6 @@ class Lexical:
             first = last
 
 
-def _most(asked: Sequence[_Asked]) -> float:
-    """Return the highest score that terms can give a passage together."""
-    return sum(one.most for one in asked)
-
-
 def _floor(sums: FloatArray, count: int) -> float:
     """Return what a passage must be able to reach to be among the ``count`` best of those that have ``sums``.
 
@@ -321,9 +325,3 @@ def _floor_of_all(total: FloatArray, count: int) -> float:
     It is quick to look only at the highest of every so many: the ``count``-th of these is reached by ``count`` scores.
     """
     return _floor(total.reshape(_FOLD, -1).max(axis=0) if len(total) > 16 * _FOLD * count else total, count)
-
-
-def _narrowed(rows: NDArray[np.uint32], sums: FloatArray, count: int) -> tuple[NDArray[np.uint32], FloatArray]:
-    """Return those of ``rows`` that may be among the ``count`` best."""
-    keep = sums >= _floor(sums, count)
-    return rows[keep], sums[keep]

@@ -57,7 +57,7 @@ _UNSPACED = regex.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003134f]+"
 )
-_TYPOGRAPHIC = str.maketrans("‘’“”„«»–—…•·\u00a0\u2009\u202f\u2011", '\'\'"""""--.  ' + "   -")
+_TYPOGRAPHIC = dict(zip("‘’“”„«»–—…•·\u00a0\u2009\u202f\u2011", '\'\'"""""--.  ' + "   -", strict=True))
 """Punctuation that typesetters use, and what stands for it in ASCII: one character for one, and no part of a word."""
 
 _MARKS = regex.compile("[\u0300-\u036f]+")
@@ -150,26 +150,30 @@ def occurrences(text: str, language: str, wanted: Collection[str]) -> list[tuple
     Pairs of a script without spaces overlap; other ranges do not.
     """
     known = _known_terms(language)
-    plain = text if text.isascii() else text.translate(_TYPOGRAPHIC)  # as long as the text
+    plain = text
+    if not text.isascii():
+        for mark in _TYPOGRAPHIC.keys() & set(text):
+            plain = plain.replace(mark, _TYPOGRAPHIC[mark])  # as long as the text
     if plain.isascii():  # the same, quicker
         return _ascii_occurrences(plain, known, wanted)
     tokens: list[str] = _TOKEN.findall(plain)
-    named = {token: _wanted_pieces(token, known, language, wanted) for token in set(tokens)}
+    named = {
+        token: _wanted_pieces(token, language, wanted)
+        for token in set(tokens)
+        if not token.isascii() or known[token.lower()] in wanted
+    }
     spans: list[tuple[int, int, str]] = []
     end = 0
     for token in tokens:
         begin = plain.index(token, end)  # nothing of a token stands between two
         end = begin + len(token)
-        if (pieces := named[token]) and not (len(token) == 1 and _elided(plain, begin, end)):
+        if (pieces := named.get(token)) and not (len(token) == 1 and _elided(plain, begin, end)):
             spans.extend((begin + first, begin + last, term) for first, last, term in pieces)
     return spans
 
 
-def _wanted_pieces(token: str, known: _Terms, language: str, wanted: Collection[str]) -> list[tuple[int, int, str]]:
+def _wanted_pieces(token: str, language: str, wanted: Collection[str]) -> list[tuple[int, int, str]]:
     """Return where in a token words stand whose terms are wanted, each with its term."""
-    if token.isascii():
-        term = known[token.lower()]
-        return [(0, len(token), term)] if term in wanted else []
     return [
         (start, end, term)
         for start, end in _pieces(token)

@@ -1,7 +1,7 @@
 """Search among ten thousand to ten million vectors: latency, recall, memory, disk and build time.
 
 ``python -m benchmarks.scale EVAL SIZE ... [--engine NAME ...]`` writes scale.json, scale.md and
-scale.png into benchmarks/out.
+scale.png into benchmarks/out; sizes that were measured before stay in them.
 
 Vectors: those of the distinct sentences of the evaluation texts by the default model, each perturbed again and again
 until there are enough. The noise is normal with the covariance of the sentences themselves, and so strong that two
@@ -135,12 +135,12 @@ def ours(step: str, name: str, source: Path, questions: Path, path: Path) -> dic
                 candidates = Candidates(path, file, count, dimension, how.lists), how
     with shared.open("rb") as file:
         vectors = Vectors(shared, file, count, dimension, candidates)
-    opened = time.perf_counter() - started
-    times, found = [], []
-    for question in asked:
-        started = time.perf_counter()
-        found.append(vectors.nearest(question, COUNT).tolist())
-        times.append((time.perf_counter() - started) * 1e3)
+        opened = time.perf_counter() - started
+        times, found = [], []
+        for question in asked:
+            started = time.perf_counter()
+            found.append(vectors.nearest(question, COUNT).tolist())
+            times.append((time.perf_counter() - started) * 1e3)
     return {"ms": times, "found": found, "memory_mib": resident() - before, "open_s": opened}
 
 
@@ -257,11 +257,14 @@ def main() -> None:
     engines = given.engine or ["exact", "ours", *PEERS]
     real, questions = real_vectors(given.eval)
     maker = Maker(real)
-    rows: list[dict[str, Any]] = []
+    kept = OUT / "scale.json"
+    rows: list[dict[str, Any]] = json.loads(kept.read_text("utf-8")) if kept.exists() else []
     for size in given.sizes or SIZES:
+        rows = [row for row in rows if row["size"] != size]
         with tempfile.TemporaryDirectory(dir=OUT) as name:
             rows += measure(size, engines, maker, questions, Path(name))
-        (OUT / "scale.json").write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
+        rows.sort(key=lambda row: row["size"])  # of one size they stay in order
+        kept.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
         (OUT / "scale.md").write_text(table(rows), "utf-8")
         draw(rows, OUT / "scale.png")
     print(table(rows))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -135,7 +136,7 @@ class Vectors:
     ) -> None:
         """Map an index that ``write_vectors`` made, open as ``file``, whose hash was checked; ``path`` is its name.
 
-        ``file`` has to stay open. ``candidates`` say where to look first; without them all vectors are compared.
+        ``candidates`` say where to look first; without them all vectors are compared.
 
         Raises SnapshotDamaged where it is of another kind or size than expected: FAISS's reader is not called then.
         """
@@ -151,8 +152,11 @@ class Vectors:
         whole = np.frombuffer(mapped, dtype=np.uint8)
         self._index: Any = faiss.read_index(_reader(faiss.swig_ptr(whole), len(whole)))
         self._codes: NDArray[np.uint8] = whole[len(head) :].reshape(count, size)  # keeps alive what FAISS looks at
-        self._path, self._file, self._head = path, file, len(head)
-        self._read = len(mapped) > LARGE and hasattr(os, "pread")
+        self._path, self._head = path, len(head)
+        self._file: int | None = None
+        if len(mapped) > LARGE and hasattr(os, "pread"):
+            self._file = os.dup(file.fileno())
+            weakref.finalize(self, os.close, self._file)
         self._candidates = candidates
 
     def __len__(self) -> int:
@@ -232,13 +236,13 @@ class Vectors:
 
     def _taken(self, rows: RowArray) -> NDArray[np.uint8]:
         """Return the codes of ``rows``: shape (len(rows), 2 · dimension). Rows in sequence are read at once."""
-        if not self._read or not len(rows):
+        if self._file is None or not len(rows):
             return self._codes[rows]
-        size, file = self._codes.shape[1], self._file.fileno()
+        size = self._codes.shape[1]
         edges = np.concatenate(([0], np.flatnonzero(np.diff(rows) != 1) + 1, [len(rows)]))
         places = (self._head + rows[edges[:-1]] * size).tolist()
         sizes = (np.diff(edges) * size).tolist()
-        found = b"".join([os.pread(file, many, place) for many, place in zip(sizes, places, strict=True)])
+        found = b"".join([os.pread(self._file, many, place) for many, place in zip(sizes, places, strict=True)])
         if len(found) != len(rows) * size:
             raise SnapshotDamaged(f"{self._path} ends before its last vector; {REBUILD}")
         return np.frombuffer(found, dtype=np.uint8).reshape(-1, size)

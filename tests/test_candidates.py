@@ -47,6 +47,7 @@ def clustered(count: int = COUNT, seed: int = 1) -> FloatArray:
 def opened(folder: Path, vectors: FloatArray, search: str = "compressed") -> tuple[Vectors, SearchRecord]:
     """Write vectors and their candidates and open both."""
     path, lists = folder / "vectors.faiss", folder / "candidates.faiss"
+    folder.mkdir(exist_ok=True)
     write_vectors(path, [vectors], len(vectors), vectors.shape[1])
     with path.open("rb") as file:
         plain = Vectors(path, file, len(vectors), DIMENSION)
@@ -89,6 +90,23 @@ def test_nearly_all_of_the_nearest_are_found_with_their_own_cosines(tmp_path: Pa
         shares.append(len(np.intersect1d(rows, np.argsort(-(stored @ question), kind="stable")[:20])) / 20)
     assert np.mean(shares) >= 0.95  # of twenty, which is harder than of a hundred
     assert measured_recall(found, seed=2)[0] >= RECALL
+
+
+def test_rows_of_a_large_file_are_read_as_others_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mapped, _ = opened(tmp_path / "mapped", clustered())
+    monkeypatch.setattr("index.vectors.LARGE", 0)
+    read, _ = opened(tmp_path / "read", clustered())
+    rows = np.array([7, 8, 9, 3, 4, COUNT - 1, 0, 0, 1])
+    assert read.take(rows).tobytes() == mapped.take(rows).tobytes()
+    assert read.take(rows[:0]).shape == (0, DIMENSION)
+    assert b"".join(block.tobytes() for block in read.blocks()) == mapped.take(np.arange(COUNT)).tobytes()
+    for question in clustered(5, seed=2):
+        assert read.cosines(question, rows).tolist() == mapped.cosines(question, rows).tolist()
+        assert read.nearest(question, 20).tolist() == mapped.nearest(question, 20).tolist()
+    if hasattr(os, "pread"):  # where there is none, they are looked at
+        os.truncate(tmp_path / "read" / "vectors.faiss", 10_000)
+        with pytest.raises(SnapshotDamaged, match=r"vectors.faiss ends before its last vector; rebuild the index"):
+            read.take(rows)
 
 
 def test_only_allowed_rows_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count as counter
 from pathlib import Path
 from typing import Any
@@ -120,14 +120,24 @@ def test_scores_of_a_small_corpus(tmp_path: Path) -> None:
     count=st.integers(0, 9),
     flags=st.none() | st.lists(st.booleans(), min_size=40, max_size=40),
     lookup=st.sampled_from([0, 1, 16, 10**6]),
+    part=st.sampled_from([1, 3, 8, 40]),
 )
 def test_the_best_are_those_of_all_scores(
-    folders: Iterator[Path], corpus: Corpus, question: list[str], count: int, flags: list[bool] | None, lookup: int
+    folders: Iterator[Path],
+    corpus: Corpus,
+    question: list[str],
+    count: int,
+    flags: list[bool] | None,
+    lookup: int,
+    part: int,
 ) -> None:
-    """Whatever is looked up instead of being added up; ties go by row."""
+    """Whatever is looked up instead of being added up, and however many are scored together; ties go by row."""
     allowed = None if flags is None else np.array(flags[: len(corpus)])
-    with opened(next(folders), corpus) as index, pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setattr(lexical, "_LOOKUP", lookup)
+        patch.setattr(lexical, "SMALLEST", part)
+        patch.setattr(lexical, "LARGEST", part)
+        index = stack.enter_context(opened(next(folders), corpus))
         scores = index.scores(question)
         rows = [row for row in range(len(corpus)) if scores[row] > 0 and (allowed is None or allowed[row])]
         for _ in range(2):  # the second time with the array that the first has left

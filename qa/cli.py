@@ -314,6 +314,11 @@ def main() -> None:
     except SeedQAError as error:
         show.problem(str(error))
         code = ERROR
+    except ImportError as error:  # some libraries make one of a Ctrl-C that meets them while they are loaded
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        show.problem("interrupted; nothing is left half-done")
+        code = INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has left; nothing more to say
         code = OK

@@ -37,7 +37,8 @@ def status(index: Path | str | None, documents: bool, as_json: bool) -> None:
         known = {"calibration": calibrated.calibration, "calibration_note": calibrated.note}
         show.json_line({"index": catalog.name, "seeds": seeds, "built": built, "manifest": manifest, **known})
     else:
-        show.status(manifest, catalog.name, seeds, built, _threshold(calibrated, settings.threshold), documents)
+        where = catalog.name if isinstance(catalog, FolderCatalog) else f"{catalog.name}, built in {catalog.home.root}"
+        show.status(manifest, where, seeds, built, _threshold(calibrated, settings.threshold), documents)
 
 
 def _threshold(calibrated: InForce, given: float | None) -> str:
@@ -153,7 +154,8 @@ def prune_command(keep: int, index: Path | str | None, as_json: bool) -> None:
     if as_json:
         show.json_line({"removed": removed, "kept": kept})
     else:
-        show.line(f"Removed {len(removed)} of {len(removed) + len(kept)} snapshots.")
+        stay = f"that in force and up to {keep} before it stay" if keep else "that in force stays"
+        show.line(f"Removed {len(removed)} of {len(removed) + len(kept)} snapshots; {stay}.")
 
 
 @click.command("restore")

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from index.compare import Difference
 from index.examine import Recall
-from index.manifest import EXACT, Manifest
+from index.manifest import EXACT, Manifest, SearchRecord
 from index.opened import Finding
 from index.records import BuildReport, Skipped, no_progress
 from index.records import Progress as Report
@@ -246,6 +246,7 @@ def status(manifest: Manifest, index: str, seeds: str, built: str, threshold: st
         ("Seeds", seeds),
         ("Holds", f"{counts.documents} documents, {counts.passages} passages, {counts.sentences} sentences"),
         ("Model", f"{encoder.model}, {encoder.precision} on {encoder.backend}, {encoder.fingerprint[:12]}"),
+        ("Search", f"sentences: {_way(manifest.sentence_search)}; passages: {_way(manifest.passage_search)}"),
         ("Languages", ", ".join(manifest.languages)),
         ("Threshold", threshold),
     )
@@ -266,6 +267,13 @@ def status(manifest: Manifest, index: str, seeds: str, built: str, threshold: st
     _listing(
         "Notes on indexed files:", [Skipped(source=d.path, reason=note) for d in manifest.documents for note in d.notes]
     )
+
+
+def _way(search: SearchRecord) -> str:
+    """Return how vectors are searched, in a few words."""
+    if search.kind == EXACT:
+        return "all are compared"
+    return f"{search.recall:.3f} of the nearest found in {search.probes} of {search.lists} lists"
 
 
 def recalls(measured: Sequence[Recall]) -> None:

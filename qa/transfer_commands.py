@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from index.address import is_address
+from index.errors import SnapshotMissing
 from index.folder import FolderCatalog, receive
 from index.layout import IndexPaths
 from index.manifest import Manifest
@@ -44,7 +45,10 @@ def import_command(folder: Path, index: Path | str | None, as_json: bool) -> Non
     _folder(folder, "fetch one from", "qa export FOLDER")
     target = configured(settings_with(index=index))
     source = FolderCatalog(IndexPaths(folder))
-    ident = source.current()
+    try:
+        ident = source.current()
+    except SnapshotMissing as error:
+        raise SnapshotMissing(f"no index in {folder}; name a folder that qa export or qa build has written") from error
     with show.progress(quiet=as_json) as progress:
         target.take(source.home.snapshot(ident), progress)
     _tell(source.manifest(ident), target.name, as_json)

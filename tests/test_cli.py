@@ -133,12 +133,27 @@ def test_status_and_doctor(qa: Run, shipped_index: Path) -> None:
     assert code == 0
     assert f"Snapshot   {current_id(IndexPaths(shipped_index))}, built " in out
     assert "all-MiniLM-L6-v2, int8 on openvino" in out
+    assert "Search     sentences: all are compared; passages: all are compared\n" in out
     assert "handbook/start.md" in out
     found = json.loads(qa("status", "--json")[1])
     assert found["seeds"] == str(ROOT / "seeds")
     assert len(found["manifest"]["documents"]) == found["manifest"]["counts"]["documents"]
     code, out, _ = qa("doctor")
     assert (code, out) == (0, "✔ 1 snapshot checked: every hash, count and format version fits.\n")
+
+
+def test_a_ctrl_c_that_a_library_makes_an_import_error_of_is_one(qa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*, interrupted: bool) -> None:
+        try:
+            raise KeyboardInterrupt if interrupted else ModuleNotFoundError
+        except BaseException:
+            raise ImportError("can't be loaded")  # noqa: B904 - as such a library does
+
+    monkeypatch.setattr(cli, "load_encoder", lambda *_: load(interrupted=True))
+    assert qa("build", ROOT / "seeds", "--index", "i") == (130, "", "qa: interrupted; nothing is left half-done\n")
+    monkeypatch.setattr(cli, "load_encoder", lambda *_: load(interrupted=False))
+    with pytest.raises(ImportError, match="can't be loaded"):
+        cli.cli.main(["build", str(ROOT / "seeds"), "--index", "i"], standalone_mode=False)
 
 
 def test_doctor_finds_damage(qa: Run, built: Path) -> None:
@@ -160,7 +175,7 @@ def test_diff_and_prune(qa: Run, built: Path, seeds: Path) -> None:
     new = build(seeds, built, HashEncoder()).snapshot
     assert qa("diff", "--index", built)[1] == f"{old} → {new}\n+ owl.txt\n"
     assert json.loads(qa("diff", old[:6], new[:6], "--index", built, "--json")[1])["added"] == ["owl.txt"]
-    assert qa("prune", "--index", built, "--keep", "0")[1] == "Removed 1 of 2 snapshots.\n"
+    assert qa("prune", "--index", built, "--keep", "0")[1] == "Removed 1 of 2 snapshots; that in force stays.\n"
     assert json.loads(qa("prune", "--index", built, "--json")[1]) == {"removed": [], "kept": [new]}
 
 

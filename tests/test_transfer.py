@@ -153,7 +153,7 @@ def test_the_commands(qa: Run, built: Path, tmp_path: Path) -> None:  # noqa: F8
     assert qa("import", missing) == (
         1,
         "",
-        f"qa: no index in {missing}; build one: qa build FOLDER --index {missing}\n",
+        f"qa: no index in {missing}; name a folder that qa export or qa build has written\n",
     )
     with pytest.raises(SnapshotMissing):
         as_catalog(missing).open()

@@ -1,7 +1,7 @@
 """Search among ten thousand to ten million vectors: latency, recall, memory, disk and build time.
 
 ``python -m benchmarks.scale EVAL SIZE ... [--engine NAME ...]`` writes scale.json, scale.md and
-scale.png into benchmarks/out; sizes that were measured before stay in them.
+scale.png into benchmarks/out. What was measured before and is not measured anew stays in them, each row with its date.
 
 Vectors: those of the distinct sentences of the evaluation texts by the default model, each perturbed again and again
 until there are enough. The noise is normal with the covariance of the sentences themselves, and so strong that two
@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -135,12 +136,12 @@ def ours(step: str, name: str, source: Path, questions: Path, path: Path) -> dic
                 candidates = Candidates(path, file, count, dimension, how.lists), how
     with shared.open("rb") as file:
         vectors = Vectors(shared, file, count, dimension, candidates)
-        opened = time.perf_counter() - started
-        times, found = [], []
-        for question in asked:
-            started = time.perf_counter()
-            found.append(vectors.nearest(question, COUNT).tolist())
-            times.append((time.perf_counter() - started) * 1e3)
+    opened = time.perf_counter() - started
+    times, found = [], []
+    for question in asked:
+        started = time.perf_counter()
+        found.append(vectors.nearest(question, COUNT).tolist())
+        times.append((time.perf_counter() - started) * 1e3)
     return {"ms": times, "found": found, "memory_mib": resident() - before, "open_s": opened}
 
 
@@ -191,6 +192,7 @@ def measure(
             "size": size, "engine": engine, "p50_ms": float(np.percentile(times, 50)),
             "p95_ms": float(np.percentile(times, 95)), "recall_at_100": sum(shares) / len(shares),
             "memory_mib": searched["memory_mib"], "disk_mib": built["disk"] / 2**20, "build_s": built["build_s"],
+            "date": datetime.now(UTC).date().isoformat(),
         }  # fmt: skip
         rows.append(row | {k: v for k, v in {**built, **searched}.items() if k in _MORE})
         print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
@@ -260,7 +262,7 @@ def main() -> None:
     kept = OUT / "scale.json"
     rows: list[dict[str, Any]] = json.loads(kept.read_text("utf-8")) if kept.exists() else []
     for size in given.sizes or SIZES:
-        rows = [row for row in rows if row["size"] != size]
+        rows = [row for row in rows if row["size"] != size or row["engine"] not in ("exact", *engines)]
         with tempfile.TemporaryDirectory(dir=OUT) as name:
             rows += measure(size, engines, maker, questions, Path(name))
         rows.sort(key=lambda row: row["size"])  # of one size they stay in order

@@ -152,7 +152,7 @@ def occurrences(text: str, language: str, wanted: Collection[str]) -> list[tuple
     known = _known_terms(language)
     plain = text
     if not text.isascii():
-        for mark in _TYPOGRAPHIC.keys() & set(text):
+        for mark in _TYPOGRAPHIC.keys() & set(text):  # few of them: str.translate looks at every character
             plain = plain.replace(mark, _TYPOGRAPHIC[mark])  # as long as the text
     if plain.isascii():  # the same, quicker
         return _ascii_occurrences(plain, known, wanted)
@@ -165,7 +165,7 @@ def occurrences(text: str, language: str, wanted: Collection[str]) -> list[tuple
     spans: list[tuple[int, int, str]] = []
     end = 0
     for token in tokens:
-        begin = plain.index(token, end)  # nothing of a token stands between two
+        begin = plain.index(token, end)  # a token begins with a letter or digit: none of these stands between two
         end = begin + len(token)
         if (pieces := named.get(token)) and not (len(token) == 1 and _elided(plain, begin, end)):
             spans.extend((begin + first, begin + last, term) for first, last, term in pieces)

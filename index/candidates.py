@@ -116,9 +116,9 @@ class Candidates:
     ) -> tuple[RowArray, FloatArray]:
         """Return ``count`` rows, or fewer, of the ``probes`` nearest lists that may be nearest to ``vector``.
 
-        With each comes its cosine as the codes tell it, about; the highest first. Where only some rows are ``allowed``,
-        more lists are looked into: so many that as many rows would be compared as otherwise if they lay everywhere, and
-        all the others, too, where they do not.
+        Beside them their cosines as the codes tell them, falling: shape (rows,), float32. Where only some rows are
+        ``allowed``, more lists are looked into: so many that as many rows would be compared as otherwise if they lay
+        everywhere, and all the others, too, where they do not.
 
         Raises SnapshotDamaged where the lists name a row that there is not.
         """

@@ -49,10 +49,14 @@ BLOCK = 16_384
 FEW = 50_000
 """So many rows at most are compared one and all where only these are allowed; it takes some milliseconds."""
 
-TRIED, DOUBT = 2, 3
-"""So many candidates for each vector wanted are compared in any case; of the rest those whose estimate is at most so
-many standard deviations too low. A half to a third of them it is, and the nearest that are missed are no more
-(docs/scale.md)."""
+TRIED = 2
+"""Candidates for each vector wanted that are compared in any case."""
+
+DOUBT = 3.0
+"""Standard deviations that the estimates of the other candidates are taken to be too low by (docs/scale.md)."""
+
+TELLING = 30
+"""Different estimates from which it can be told how far the others are off; with fewer, all candidates are compared."""
 
 LARGE = 2**30
 """Bytes of a file from which single rows are read, not looked at where they are mapped: every row that is looked at
@@ -124,7 +128,7 @@ def cosines(vector: FloatArray, codes: NDArray[np.uint8]) -> FloatArray:
 
 
 class Vectors:
-    """One row a sentence, or a passage, memory-mapped, read-only and thread-safe."""
+    """One row a sentence, or a passage, read-only and thread-safe. Memory-mapped, but single rows of a LARGE file."""
 
     def __init__(
         self,
@@ -196,9 +200,11 @@ class Vectors:
         tried = TRIED * count
         found = self.cosines(vector, rows[:tried])
         if tried < len(rows):
-            off = estimates[:tried] - found
-            bar = np.partition(found, -count)[-count] + off.mean() - DOUBT * off.std()
-            rows = rows[: tried + np.count_nonzero(estimates[tried:] >= bar)]
+            _, different = np.unique(estimates[:tried], return_index=True)  # copies of one vector are off alike
+            if len(different) >= TELLING:
+                off = (estimates[:tried] - found)[different]
+                bar = np.partition(found, -count)[-count] + off.mean() - DOUBT * off.std()
+                rows = rows[: tried + np.count_nonzero(estimates[tried:] >= bar)]
             found = np.concatenate((found, self.cosines(vector, rows[tried:])))
         return _first(rows, found, count)
 
@@ -242,7 +248,10 @@ class Vectors:
         edges = np.concatenate(([0], np.flatnonzero(np.diff(rows) != 1) + 1, [len(rows)]))
         places = (self._head + rows[edges[:-1]] * size).tolist()
         sizes = (np.diff(edges) * size).tolist()
-        found = b"".join([os.pread(self._file, many, place) for many, place in zip(sizes, places, strict=True)])
+        try:
+            found = b"".join([os.pread(self._file, many, place) for many, place in zip(sizes, places, strict=True)])
+        except OSError as error:
+            raise SnapshotDamaged(f"{self._path} can't be read ({error.strerror}); {REBUILD}") from error
         if len(found) != len(rows) * size:
             raise SnapshotDamaged(f"{self._path} ends before its last vector; {REBUILD}")
         return np.frombuffer(found, dtype=np.uint8).reshape(-1, size)

@@ -294,6 +294,16 @@ for command in (*maintenance.COMMANDS, *transfer_commands.COMMANDS, eval_command
     cli.add_command(command)
 
 
+_INTERRUPTED = "interrupted; nothing is left half-done"
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Tell whether what went wrong began with a Ctrl-C."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
+
+
 def main() -> None:
     """Run the command line: expected errors become one line and an exit code."""
     show.prepare_streams()
@@ -306,7 +316,7 @@ def main() -> None:
         show.problem(f"{error.format_message().rstrip('.')}; see qa --help")
         code = USAGE
     except (click.Abort, KeyboardInterrupt):
-        show.problem("interrupted; nothing is left half-done")
+        show.problem(_INTERRUPTED)
         code = INTERRUPTED
     except (QuestionError, CitationError, SettingsError) as error:
         show.problem(str(error))
@@ -315,9 +325,9 @@ def main() -> None:
         show.problem(str(error))
         code = ERROR
     except ImportError as error:  # some libraries make one of a Ctrl-C that meets them while they are loaded
-        if not isinstance(error.__context__, KeyboardInterrupt):
+        if not _interrupted(error):
             raise
-        show.problem("interrupted; nothing is left half-done")
+        show.problem(_INTERRUPTED)
         code = INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has left; nothing more to say

@@ -37,7 +37,7 @@ def status(index: Path | str | None, documents: bool, as_json: bool) -> None:
         known = {"calibration": calibrated.calibration, "calibration_note": calibrated.note}
         show.json_line({"index": catalog.name, "seeds": seeds, "built": built, "manifest": manifest, **known})
     else:
-        where = catalog.name if isinstance(catalog, FolderCatalog) else f"{catalog.name}, built in {catalog.home.root}"
+        where = catalog.name if isinstance(catalog, FolderCatalog) else f"{catalog.name}, workspace {catalog.home.root}"
         show.status(manifest, where, seeds, built, _threshold(calibrated, settings.threshold), documents)
 
 
@@ -155,7 +155,9 @@ def prune_command(keep: int, index: Path | str | None, as_json: bool) -> None:
         show.json_line({"removed": removed, "kept": kept})
     else:
         stay = f"that in force and up to {keep} before it stay" if keep else "that in force stays"
-        show.line(f"Removed {len(removed)} of {len(removed) + len(kept)} snapshots; {stay}.")
+        held = len(kept) - keep - 1
+        more = f", and {held} that {'is' if held == 1 else 'are'} being read" if held > 0 else ""
+        show.line(f"Removed {len(removed)} of {len(removed) + len(kept)} snapshots; {stay}{more}.")
 
 
 @click.command("restore")

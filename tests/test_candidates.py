@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +20,7 @@ import faiss
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from numpy.typing import NDArray
 
 from index import build, compress
 from index.candidates import Candidates, code_bytes, empty_lists, head
@@ -107,6 +111,87 @@ def test_rows_of_a_large_file_are_read_as_others_are_looked_at(tmp_path: Path, m
         os.truncate(tmp_path / "read" / "vectors.faiss", 10_000)
         with pytest.raises(SnapshotDamaged, match=r"vectors.faiss ends before its last vector; rebuild the index"):
             read.take(rows)
+
+        def fail(*_: int) -> bytes:
+            raise OSError(errno.EIO, "Input/output error")
+
+        monkeypatch.setattr(os, "pread", fail)
+        with pytest.raises(SnapshotDamaged, match=r"vectors.faiss can't be read \(Input/output error\); rebuild"):
+            read.take(rows)
+
+
+@pytest.mark.skipif(not hasattr(os, "pread"), reason="where rows can't be read they are looked at")
+def test_a_large_file_is_let_go_of_with_its_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.vectors.LARGE", 0)
+    duplicated: list[int] = []
+
+    def dup(number: int, real: Callable[[int], int] = os.dup) -> int:
+        duplicated.append(real(number))
+        return duplicated[-1]
+
+    monkeypatch.setattr(os, "dup", dup)
+    found, _ = opened(tmp_path, clustered(100), "exact")
+    assert os.fstat(duplicated[-1]).st_size
+    del found
+    gc.collect()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(duplicated[-1])
+
+
+class Listed:
+    """Candidates with given estimates."""
+
+    def __init__(self, rows: NDArray[np.int64], estimates: FloatArray) -> None:
+        order = np.argsort(-estimates, kind="stable")
+        self._rows, self._estimates = rows[order], estimates[order]
+
+    def best(self, vector: FloatArray, count: int, probes: int, allowed: Any) -> tuple[NDArray[np.int64], FloatArray]:
+        return self._rows[:count], self._estimates[:count]
+
+
+def asked_of(
+    found: Vectors, question: FloatArray, off: FloatArray, count: int, among: NDArray[np.int64]
+) -> tuple[list[int], int]:
+    """Return what is found where the estimates of these rows are ``off``, and how many were compared."""
+    compared = 0
+    estimates = found.cosines(question, among) + off
+
+    def cosines(vector: FloatArray, rows: NDArray[np.int64]) -> FloatArray:
+        nonlocal compared
+        compared += len(rows)
+        return Vectors.cosines(found, vector, rows)
+
+    found.cosines = cosines  # type: ignore[method-assign]
+    try:
+        lists: Any = Listed(among, estimates)
+        how = SearchRecord(kind="ivf-rabitq-1", lists=1, probes=1, factor=8)
+        return found.by_way_of(lists, how, question, count).tolist(), compared
+    finally:
+        del found.cosines
+
+
+def test_of_candidates_only_those_are_compared_that_may_be_better(tmp_path: Path) -> None:
+    found, _ = opened(tmp_path, clustered(), "exact")
+    question = clustered(1, seed=4)[0]
+    among = np.argsort(-found.cosines(question, np.arange(COUNT)), kind="stable")[:160]
+    noise = np.random.default_rng(3).normal(0.1, 0.005, 160).astype(np.float32)
+    rows, compared = asked_of(found, question, noise, 20, among)
+    assert rows == among[:20].tolist()
+    assert 40 <= compared < 120
+    few = among[:7]  # fewer than are wanted
+    assert asked_of(found, question, noise[:7], 20, few) == (few.tolist(), 7)
+
+
+def test_copies_of_one_vector_do_not_tell_how_far_estimates_are_off(tmp_path: Path) -> None:
+    vectors = clustered()
+    question = vectors[0]
+    vectors[100:160] = 0.9 * question + np.sqrt(1 - 0.9**2) * (vectors[1] - (vectors[1] @ question) * question)
+    vectors[100:160] /= np.linalg.norm(vectors[100])
+    found, _ = opened(tmp_path, vectors, "exact")
+    among = np.concatenate((np.arange(100, 160), [0], np.arange(200, 299)))
+    off = np.full(160, 0.2, np.float32)
+    off[60] = -0.5  # the best of all, whose estimate is far too low
+    assert asked_of(found, question, off, 20, among)[0][0] == 0
 
 
 def test_only_allowed_rows_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,6 +430,8 @@ def test_the_doctor_measures_recall(compressed: Path, built: Path, monkeypatch: 
         r"\(64 of 128 lists, 10 candidates for each\)\npassages: ",
         said.output,
     )
+    shown = " ".join(run(cli, ["status", "--index", str(compressed)]).output.split())
+    assert re.search(r"Search sentences: [01]\.\d{3} of the nearest found in 64 of 128 lists; passages: [01]\.", shown)
     told = json.loads(run(cli, ["doctor", "--recall", "--json", "--index", str(compressed)]).output)
     assert told["findings"] == []
     assert [(one["of"], one["search"]["kind"]) for one in told["recall"]] == [

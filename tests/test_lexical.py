@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import count as counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bm25s
@@ -147,8 +149,17 @@ def test_the_best_are_those_of_all_scores(
         assert index.scores_of(question, some).tolist() == scores[some].tolist()
 
 
-def test_the_best_of_many_passages(tmp_path: Path) -> None:
-    """Terms as frequent as in real text, so that most postings need no look."""
+def test_the_best_of_many_passages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terms as frequent as in real text, so that many postings need no look."""
+    monkeypatch.setattr(lexical, "SMALLEST", 256)
+    added = postings = 0
+
+    def add(total: Any, places: Any, gains: Any) -> None:
+        nonlocal added
+        added += len(places)
+        total[places] += gains
+
+    monkeypatch.setattr(lexical, "np", SimpleNamespace(**{**vars(np), "add": SimpleNamespace(at=add)}))
     chance = np.random.default_rng(1)
     drawn = chance.zipf(1.3, size=(3000, 30)) % 500
     corpus = [[f"w{word}" for word in row] for row in drawn.tolist()]
@@ -156,7 +167,19 @@ def test_the_best_of_many_passages(tmp_path: Path) -> None:
         for question in [["w1", "w2"], ["w1", "w400", "w30"], ["w77", "w5", "w1", "w300"], [f"w{n}" for n in range(9)]]:
             scores = index.scores(question)
             best = np.lexsort((np.arange(3000), -scores))[:50]
+            postings += sum(word in words for words in corpus for word in question)
             assert index.best(question, 50).tolist() == best[scores[best] > 0].tolist()
+    assert 0 < added < postings * 0.6
+
+
+def test_many_may_ask_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lexical, "SMALLEST", 64)
+    corpus = [[f"w{word}" for word in row] for row in (np.random.default_rng(2).zipf(1.3, (600, 20)) % 90).tolist()]
+    questions = [[f"w{number % 90}", f"w{number % 7}", f"w{number % 31}"] for number in range(400)]
+    with opened(tmp_path / "lexical", corpus) as index, ThreadPoolExecutor(8) as pool:
+        alone = [index.best(question, 9).tolist() for question in questions]
+        together = pool.map(lambda question: index.best(question, 9).tolist(), questions)
+        assert list(together) == alone
 
 
 @given(

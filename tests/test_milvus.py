@@ -778,6 +778,7 @@ def test_the_commands(
     assert qa("verify", result["citation"]["link"])[0] == 0
     status = json.loads(qa("status", "--json")[1])
     assert (status["index"], status["manifest"]["id"]) == (catalog.name, ident)
+    assert f"Index      {catalog.name}, workspace " in qa("status")[1]
     assert qa("doctor")[::2] == (0, "")
     assert qa("diff") == (
         1,

@@ -1,7 +1,7 @@
 """Search among ten thousand to ten million vectors: latency, recall, memory, disk and build time.
 
 ``python -m benchmarks.scale EVAL SIZE ... [--engine NAME ...]`` writes scale.json, scale.md and
-scale.png into benchmarks/out. What was measured before and is not measured anew stays in them, each row with its date.
+scale.svg into benchmarks/out. What was measured before and is not measured anew stays in them, each row with its date.
 
 Vectors: those of the distinct sentences of the evaluation texts by the default model, each perturbed again and again
 until there are enough. The noise is normal with the covariance of the sentences themselves, and so strong that two
@@ -10,7 +10,7 @@ the real ones. They are made block by block and written to disk; ten million are
 ones of the evaluation sets, by the real model, drawn with a fixed seed.
 
 Each engine is built and searched in processes of their own, one question at a time on one thread, after WARM questions
-that do not count. Recall is the share of the hundred that exact search finds. Memory is that of the searching process
+that do not count, with its files in the system's cache. Recall is the share of the hundred that exact search finds. Memory is that of the searching process
 beyond what it held before it opened the index, mapped pages included. ``exact`` and ``ours`` share the file of vectors,
 which both need; the disk of ``ours`` is what comes on top. hnswlib and usearch run in an environment of their own.
 """
@@ -150,6 +150,14 @@ def _anonymous() -> int:
         return next(int(line.split()[1]) // 1024 for line in file if line.startswith("RssAnon"))
 
 
+def in_cache(file: Path) -> None:
+    """Bring a file into the system's cache."""
+    with file.open("rb", buffering=0) as opened:
+        block = bytearray(2**24)
+        while opened.readinto(block):
+            pass
+
+
 def run(step: str, engine: str, source: Path, questions: Path, path: Path) -> dict[str, Any] | None:
     """Return what a step of an engine measured, in a process of its own, or nothing where it took too long."""
     if engine in PEERS:
@@ -179,6 +187,9 @@ def measure(
         path = folder / f"{size}.{engine}"
         print(f"{size:,} {engine} …", file=sys.stderr, flush=True)
         built = run("build", engine, source, asked, path)
+        for file in (source.with_suffix(".faiss"), path):
+            if file.exists():
+                in_cache(file)
         searched = run("search", engine, source, asked, path) if built else None
         path.unlink(missing_ok=True)
         if built is None or searched is None:
@@ -242,7 +253,7 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
             axis.set_yscale("log")
         axis.grid(alpha=0.3)
     axes[0].legend()
-    figure.savefig(path, dpi=100)
+    figure.savefig(path)
 
 
 def main() -> None:
@@ -268,7 +279,7 @@ def main() -> None:
         rows.sort(key=lambda row: row["size"])  # of one size they stay in order
         kept.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
         (OUT / "scale.md").write_text(table(rows), "utf-8")
-        draw(rows, OUT / "scale.png")
+        draw(rows, OUT / "scale.svg")
     print(table(rows))
 
 

@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets import chunking_corpora, chunking_questions, xquad
 from benchmarks.retrieval import OUT
+from benchmarks.scale import in_cache
 from index import build, load_encoder
 from index.builder import begin
 from index.encode import Encoder, EncoderInfo, FloatArray
@@ -232,14 +233,6 @@ def measured_build(folder: Path, count: int, eval_folder: Path, *, whole: bool) 
     }  # fmt: skip
 
 
-def read_once(file: Path) -> None:
-    """Bring a file into the system's cache."""
-    with file.open("rb", buffering=0) as opened:
-        block = bytearray(2**24)
-        while opened.readinto(block):
-            pass
-
-
 class Timed:
     """Adds up the time of some calls; one within another counts once."""
 
@@ -270,7 +263,7 @@ def measured_questions(folder: Path, eval_folder: Path) -> dict[str, Any]:
     """Open the index thrice and ask questions, with its files in the system's cache."""
     for file in (folder / "index").rglob("*"):
         if file.is_file():
-            read_once(file)
+            in_cache(file)
     encoder = real_encoder()
     encoder.encode_question("Is it warm?")
     openings = []

@@ -10,9 +10,10 @@ the real ones. They are made block by block and written to disk; ten million are
 ones of the evaluation sets, by the real model, drawn with a fixed seed.
 
 Each engine is built and searched in processes of their own, one question at a time on one thread, after WARM questions
-that do not count, with its files in the system's cache. Recall is the share of the hundred that exact search finds. Memory is that of the searching process
-beyond what it held before it opened the index, mapped pages included. ``exact`` and ``ours`` share the file of vectors,
-which both need; the disk of ``ours`` is what comes on top. hnswlib and usearch run in an environment of their own.
+that do not count, with its files in the system's cache. Recall is the share of the hundred that exact search finds.
+Memory is that of the searching process beyond what it held before it opened the index, mapped pages included. ``exact``
+and ``ours`` share the file of vectors, which both need; the disk of ``ours`` is what comes on top. hnswlib and usearch
+run in an environment of their own.
 """
 
 from __future__ import annotations

@@ -181,7 +181,8 @@ def _fetch(target: SnapshotPaths, source: Catalog, ident: str, progress: Progres
         for path in (*scratch.root.rglob("*"), scratch.root):
             sync(path)
         for line in damaged_files(scratch, load_manifest(scratch)):
-            raise SnapshotDamaged(f"{line}; look at its source: qa doctor --index {source.name}")
+            found = line.replace(f"{scratch.root}{os.sep}", f"{source.name}: ")
+            raise SnapshotDamaged(f"{found}; look at its source: qa doctor --index {source.name}")
         Snapshot(scratch).close()
         read_origin(scratch)
         move_in(scratch, target)

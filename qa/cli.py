@@ -18,6 +18,7 @@ from index.load.readers import Readers
 from index.load.walk import walk
 from index.manifest import SEARCHES
 from index.opened import Catalog
+from index.records import BuildReport
 from index.spread import DEADLINE, open_cluster
 from qa import calibration_commands, maintenance, show, transfer_commands
 from qa.answer import Answer
@@ -29,7 +30,6 @@ from qa.options import (
     CACHE,
     ERROR,
     INDEX,
-    INTERRUPTED,
     JSON,
     NOT_FOUND,
     OK,
@@ -40,6 +40,7 @@ from qa.options import (
     settings_with,
 )  # fmt: skip
 from qa.question import check_question
+from qa.start import INTERRUPTED
 
 _STATUS_CODES = {"verified": OK, "source changed": SOURCE_CHANGED, "source missing": SOURCE_MISSING}
 
@@ -121,6 +122,19 @@ def build(
         show.json_line(report)
     else:
         show.build_report(report)
+        _tell_of_search(catalog, report)
+
+
+def _tell_of_search(catalog: Catalog, report: BuildReport) -> None:
+    """Say so where the build has changed how vectors are searched, which nobody may have meant."""
+    if not report.previous:
+        return
+    try:
+        before, now = (catalog.manifest(ident).search for ident in (report.previous, report.snapshot))
+    except SeedQAError:  # the one before can't be read any more
+        return
+    if before != now:
+        show.line(f"Search is {now} now, it was {before}; to go back: --search {before}, or search in the settings.")
 
 
 def _built_from(catalog: Catalog) -> Path:

@@ -11,6 +11,7 @@ from index.errors import SnapshotMissing
 from index.folder import FolderCatalog, receive
 from index.layout import IndexPaths
 from index.manifest import Manifest
+from index.opened import Catalog
 from qa import show
 from qa.catalogs import configured
 from qa.options import INDEX, JSON, path_type, settings_with
@@ -27,6 +28,9 @@ def export_command(folder: Path, index: Path | str | None, as_json: bool) -> Non
     """
     _folder(folder, "send one to", "qa import FOLDER")
     source = configured(settings_with(index=index))
+    _apart(folder, source)
+    if not IndexPaths(folder).snapshots.is_dir() and folder.is_dir() and any(folder.iterdir()):
+        raise click.UsageError(f"{folder} holds other files and no index; name a new folder, or that of an index")
     ident = source.current()
     with show.progress(quiet=as_json) as progress:
         receive(IndexPaths(folder), source, ident, progress)
@@ -45,6 +49,7 @@ def import_command(folder: Path, index: Path | str | None, as_json: bool) -> Non
     _folder(folder, "fetch one from", "qa export FOLDER")
     target = configured(settings_with(index=index))
     source = FolderCatalog(IndexPaths(folder))
+    _apart(folder, target)
     try:
         ident = source.current()
     except SnapshotMissing as error:
@@ -54,7 +59,14 @@ def import_command(folder: Path, index: Path | str | None, as_json: bool) -> Non
     _tell(source.manifest(ident), target.name, as_json)
 
 
+def _apart(folder: Path, other: Catalog) -> None:
+    if isinstance(other, FolderCatalog) and other.home.root.resolve() == folder.resolve():
+        raise click.UsageError(f"{folder} is the index itself; name another folder, or another --index")
+
+
 def _folder(folder: Path, what: str, command: str) -> None:
+    if folder.is_file():
+        raise click.UsageError(f"{folder} is a file; expected the folder of an index")
     if is_address(str(folder)):
         raise click.UsageError(f"FOLDER is an index in a folder; to {what} a server: {command} --index ADDRESS")
 

@@ -74,7 +74,7 @@ LAYERS = (
     {"qa.page"},
     {"qa.show", "qa.options"},
     {"qa.maintenance", "qa.evaluation_commands", "qa.calibration_commands", "qa.transfer_commands"},
-    {"qa.cli"},
+    {"qa.cli", "qa.start"},
 )  # fmt: skip
 
 HOMES = {
@@ -202,7 +202,7 @@ def test_no_import_cycle() -> None:
     assert waiting == {}
 
 
-LATE = {"qa.cli", "qa.evaluation_commands", "qa.calibration_commands"}
+LATE = {"qa.start", "qa.cli", "qa.evaluation_commands", "qa.calibration_commands"}
 """Each command loads what it alone needs."""
 
 

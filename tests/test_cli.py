@@ -270,6 +270,25 @@ def test_ctrl_c_is_one_line_and_changes_nothing(seeds: Path, built: Path, cache:
     assert current_id(IndexPaths(built)) == before
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+def test_ctrl_c_while_the_command_is_loaded_is_one_line() -> None:
+    """Wherever the import that takes its time is met."""
+    for module in ("click", "Stemmer", "qa.cli"):
+        code = f"""
+import builtins, os, signal
+real = builtins.__import__
+def met(name, *rest):
+    if name == {module!r} or (name == "qa" and rest[2] == ("cli",) and {module!r} == "qa.cli"):
+        os.kill(os.getpid(), signal.SIGINT)
+    return real(name, *rest)
+builtins.__import__ = met
+from qa.start import main
+main()
+"""
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (130, "", "qa: interrupted; nothing was begun\n")
+
+
 def test_every_command_has_help(qa: Run) -> None:
     code, out, _ = qa("--help")
     assert code == 0

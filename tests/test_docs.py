@@ -15,7 +15,8 @@ import pytest
 
 from qa import cli
 from qa.config import Settings
-from qa.options import ERROR, INTERRUPTED, NOT_FOUND, OK, SOURCE_CHANGED, SOURCE_MISSING, USAGE
+from qa.options import ERROR, NOT_FOUND, OK, SOURCE_CHANGED, SOURCE_MISSING, USAGE
+from qa.start import INTERRUPTED
 from tests.conftest import ROOT
 from tests.servers import Server
 

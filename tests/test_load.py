@@ -207,3 +207,7 @@ def test_a_first_line_that_is_no_sentence_is_the_title() -> None:
     assert found.title == "Café in Göteborg"
     assert [block.kind for block in found.blocks] == ["header", "text"]
     assert extract("a.txt", b"Founded in 1902")[2].title == ""
+    for sentence in ("It is said: “Pets are allowed.”", "(As it was.)", "Who says 'why?'"):
+        assert extract("a.txt", f"{sentence}\n\nMore of it.".encode())[2].title == ""
+    for title in ("Notes (draft)", "What “title” means: “words”"):
+        assert extract("a.txt", f"{title}\n\nMore of it.".encode())[2].title == title

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,8 +60,7 @@ def test_a_damaged_snapshot_does_not_arrive(built: Path, tmp_path: Path) -> None
     with pytest.raises(SnapshotDamaged) as error:
         receive(IndexPaths(tmp_path / "copy"), source, ident, no_progress)
     record = source.manifest(ident).files["vectors.faiss"]
-    copied = tmp_path / "copy" / "snapshots" / f"{ident}.tmp" / "vectors.faiss"
-    assert str(error.value).startswith(f"{copied} has sha256 ")
+    assert str(error.value).startswith(f"{built}: vectors.faiss has sha256 ")
     assert str(error.value).endswith(f", expected {record.sha256[:16]}…; look at its source: qa doctor --index {built}")
     assert in_force(as_catalog(tmp_path / "copy")) == ""
     assert list((tmp_path / "copy" / "snapshots").iterdir()) == []
@@ -157,6 +157,18 @@ def test_the_commands(qa: Run, built: Path, tmp_path: Path) -> None:  # noqa: F8
     )
     with pytest.raises(SnapshotMissing):
         as_catalog(missing).open()
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("A note.", "utf-8")
+    for command, folder, line in (
+        ("export", tmp_path / "notes", "holds other files and no index; name a new folder, or that of an index"),
+        ("export", built, "is the index itself; name another folder, or another --index"),
+        ("import", built, "is the index itself; name another folder, or another --index"),
+        ("import", tmp_path / "notes" / "a.txt", "is a file; expected the folder of an index"),
+    ):
+        assert qa(command, folder, "--index", built) == (2, "", f"qa: {folder} {line}; see qa --help\n")
+    assert os.listdir(tmp_path / "notes") == ["a.txt"]
+    (tmp_path / "empty").mkdir()
+    assert qa("export", tmp_path / "empty", "--index", built)[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ Reader = Callable[[bytes, Limits], Extract]
 PdfReader = Callable[..., Extract]
 Unpacker = Callable[[bytes, Limits], Iterator[Member]]
 
-READER = "1"
+READER = "2"
 """Changes whenever the same file would be read differently; versions of the libraries count beside it."""
 
 FORMATS: Mapping[str, str] = {

@@ -10,7 +10,7 @@ from index.load.limits import Limits
 from index.records import Block, Extract, Places
 
 _PARAGRAPH = re.compile(r"\S[^\r\n]*(?:(?:\r\n|\n|\r)[^\S\r\n]*\S[^\r\n]*)*")
-_TITLE = re.compile(r"[^\r\n]*\w[^\r\n]*(?<![.!?:;,。！？：；…])")
+_TITLE = re.compile(r"""[^\r\n]*\w[^\r\n]*(?<![.!?:;,。！？：；…])(?<![.!?。！？…][”’"'»“)\]」』])""")
 MAX_TITLE = 80
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 

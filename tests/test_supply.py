@@ -180,7 +180,7 @@ def test_the_wheel_holds_the_product_and_nothing_else(wheels: list[Path], tmp_pa
     assert {f"{meta}/{name}" for name in expected} <= installed
     commands = configparser.ConfigParser()
     commands.read(target / meta / "entry_points.txt")
-    assert dict(commands["console_scripts"]) == {"qa": "qa.cli:main"}
+    assert dict(commands["console_scripts"]) == {"qa": "qa.start:main"}
     environment = {**os.environ, "PYTHONPATH": str(target)}
     code = "import sys, qa; from qa.cli import main; print(qa.__file__); sys.argv = ['qa', '--help']; main()"
     done = subprocess.run(

@@ -30,6 +30,7 @@ from qa.options import (
     CACHE,
     ERROR,
     INDEX,
+    INTERRUPTED,
     JSON,
     NOT_FOUND,
     OK,
@@ -40,7 +41,6 @@ from qa.options import (
     settings_with,
 )  # fmt: skip
 from qa.question import check_question
-from qa.start import INTERRUPTED
 
 _STATUS_CODES = {"verified": OK, "source changed": SOURCE_CHANGED, "source missing": SOURCE_MISSING}
 

@@ -13,8 +13,8 @@ from index.address import is_address
 from index.errors import SeedQAError
 from qa.config import Settings, read_settings
 
-OK, ERROR, USAGE, NOT_FOUND, SOURCE_CHANGED, SOURCE_MISSING = 0, 1, 2, 3, 4, 5
-"""Exit codes; that of an interrupt is in ``qa.start``."""
+OK, ERROR, USAGE, NOT_FOUND, SOURCE_CHANGED, SOURCE_MISSING, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+"""Exit codes."""
 
 
 def path_type() -> click.Path:

@@ -6,8 +6,8 @@ import os
 import signal
 from types import FrameType
 
-INTERRUPTED = 130
-"""Exit code of a command that was ended by Ctrl-C."""
+_INTERRUPTED = 130
+"""The exit code of ``qa.options``, which takes its time to load."""
 
 
 def main() -> None:
@@ -24,4 +24,4 @@ def main() -> None:
 def _leave(_number: int, _frame: FrameType | None) -> None:
     """End at once: nothing has begun."""
     os.write(2, b"qa: interrupted; nothing was begun\n")
-    os._exit(INTERRUPTED)
+    os._exit(_INTERRUPTED)

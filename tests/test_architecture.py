@@ -74,7 +74,8 @@ LAYERS = (
     {"qa.page"},
     {"qa.show", "qa.options"},
     {"qa.maintenance", "qa.evaluation_commands", "qa.calibration_commands", "qa.transfer_commands"},
-    {"qa.cli", "qa.start"},
+    {"qa.cli"},
+    {"qa.start"},
 )  # fmt: skip
 
 HOMES = {

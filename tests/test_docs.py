@@ -15,8 +15,7 @@ import pytest
 
 from qa import cli
 from qa.config import Settings
-from qa.options import ERROR, NOT_FOUND, OK, SOURCE_CHANGED, SOURCE_MISSING, USAGE
-from qa.start import INTERRUPTED
+from qa.options import ERROR, INTERRUPTED, NOT_FOUND, OK, SOURCE_CHANGED, SOURCE_MISSING, USAGE
 from tests.conftest import ROOT
 from tests.servers import Server
 
